@@ -1,0 +1,100 @@
+"""What callers pass in: made into arrays, or refused with a remedy."""
+
+import numbers
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+
+def real(x: ArrayLike, name: str, *, keep_integers: bool = False) -> Array:
+    """Returns `x` as an array of a floating dtype; integers and booleans become the default float.
+
+    Raises:
+        TypeError: if `x` is complex or not numeric.
+    """
+    array = x if isinstance(x, Array) else jnp.asarray(x)
+    dtype = array.dtype
+    if jnp.issubdtype(dtype, jnp.floating):
+        return array
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        raise TypeError(
+            f"jaxact.{name} is defined for real x, got dtype {dtype}: "
+            "apply it to the real and the imaginary part, or to the absolute value"
+        )
+    if not (jnp.issubdtype(dtype, jnp.integer) or dtype == jnp.bool_):
+        raise TypeError(f"jaxact.{name} needs numbers, got dtype {dtype}: pass real numbers")
+    if keep_integers and dtype != jnp.bool_:
+        return array
+    return array.astype(jnp.result_type(float))
+
+
+def is_number(parameter: Any) -> bool:
+    """Whether a parameter is a Python number: known when traced, exact, and hashable."""
+    return isinstance(parameter, numbers.Real) and not isinstance(parameter, Array)
+
+
+def broadcast(name: str, x: Array, parameters: dict[str, Array]) -> tuple[Array, list[Array]]:
+    """Brings `x` to the common shape and every parameter to its rank; copies no parameter.
+
+    Raises:
+        ValueError: if a parameter does not broadcast against `x`.
+    """
+    shape = x.shape
+    for parameter, value in parameters.items():
+        try:
+            shape = jnp.broadcast_shapes(shape, value.shape)
+        except ValueError:
+            raise ValueError(
+                f"jaxact.{name}: {parameter} of shape {value.shape} does not broadcast "
+                f"against x of shape {x.shape}: reshape it so that its axes line up with the last of x"
+            ) from None
+    if shape != x.shape:
+        x = jnp.broadcast_to(x, shape)
+    aligned = [
+        value if value.ndim in (0, len(shape)) else jnp.expand_dims(value, tuple(range(len(shape) - value.ndim)))
+        for value in parameters.values()
+    ]
+    return x, aligned
+
+
+def axis_index(name: str, axis: int, ndim: int) -> int:
+    """Returns `axis` counted from the front.
+
+    Raises:
+        ValueError: if the array has no such axis.
+    """
+    if not -ndim <= axis < ndim:
+        raise ValueError(
+            f"jaxact.{name}: axis {axis} is out of range for an array of {ndim} dimensions: "
+            f"choose one of {-ndim} to {ndim - 1}"
+            if ndim
+            else f"jaxact.{name}: axis {axis} is out of range for a scalar: pass an array with a feature axis"
+        )
+    return axis % ndim
+
+
+def require(condition: bool, name: str, parameter: str, value: Any, remedy: str) -> None:
+    """Refuses a parameter.
+
+    Raises:
+        ValueError: naming the parameter, its value and the remedy, unless `condition` holds.
+    """
+    if not condition:
+        raise ValueError(f"{name}: {parameter} is {value!r}, but must {remedy}")
+
+
+def require_ordered(name: str, lower: tuple[str, Any], upper: tuple[str, Any], *, strictly: bool = False) -> None:
+    """Refuses bounds in the wrong order, where both are Python numbers.
+
+    Raises:
+        ValueError: naming both bounds and their values.
+    """
+    (low_name, low), (high_name, high) = lower, upper
+    if is_number(low) and is_number(high) and (low >= high if strictly else low > high):
+        raise ValueError(
+            f"{name}: {low_name} is {low!r}, above {high_name}, which is {high!r}: swap them"
+        )
+
+

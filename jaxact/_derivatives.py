@@ -1,0 +1,424 @@
+"""From closed forms to functions that differentiate: one saved array, every transformation alive.
+
+A `Kernel` is a real function of `x` and its parameters that knows its derivatives as kernels of
+their own. Calling it gives an ordinary JAX function with a `custom_jvp` rule; the tangent is
+`slope(x) * t`, made by one primitive, `jaxact_scale`, that is linear in `t` and that autodiff does
+not look into. So reverse mode keeps what the slope is computed from, in its own dtype, and nothing
+else, and any order of differentiation stays within kernels and that primitive.
+
+Setting the environment variable JAXACT_RULE=checkpoint before import replaces the primitive by
+`jax.checkpoint`, should a future JAX move what the primitive is registered with. Values and
+derivatives are the same; under a user's own `jax.checkpoint` with a saving policy inside a scan
+it keeps the input twice, and second derivatives of 16-bit functions keep float32 arrays.
+"""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jax.typing import ArrayLike
+
+from ._arguments import broadcast, is_number, real
+from ._arithmetic import Cpu, Portable
+
+Numbers = tuple[float | None, ...]  # a parameter known at trace time, or None where an array is
+
+
+class FromOutput(NamedTuple):
+    """A slope that the output determines.
+
+    Attributes:
+        slope: `slope(m, y, *parameters)`.
+        exact: whether nothing is lost in it, so that the output is kept by default.
+        holds: `holds(*parameters)` tells for which Python numbers the slope is a function of y.
+    """
+
+    slope: Callable[..., Array]
+    exact: bool = False
+    holds: Callable[..., bool] = lambda *parameters: all(p > 0 for p in parameters)
+
+
+class FromMask(NamedTuple):
+    """A slope that takes two values: which of them is kept, a byte per element.
+
+    Attributes:
+        mask: `mask(m, x, *parameters)`, boolean.
+        slope: `slope(m, mask, *parameters)`.
+    """
+
+    mask: Callable[..., Array]
+    slope: Callable[..., Array]
+
+
+class Kernel:
+    """A function of x and parameters with derivatives in closed form.
+
+    Args:
+        value: `value(m, x, *parameters)`, in the dtype that it is given, with the building blocks
+            of `m`; parameters are Python numbers, or arrays that broadcast against x.
+        output: how the slope follows from the output, if it does.
+        mask: how the slope follows from one bit, if it does.
+        exact: whether `value` rounds nothing: then 16-bit inputs are not widened.
+        integers: whether integers are left as they are.
+        name: what errors and compiled programs call it; by default the name of `value`.
+        partials: the derivative by each argument, under the argument's name: a `Kernel`, or a
+            function for whose own derivatives autodiff is good enough. What is not given here
+            autodiff supplies.
+    """
+
+    def __init__(
+        self,
+        value: Callable[..., Array],
+        *,
+        output: FromOutput | None = None,
+        mask: FromMask | None = None,
+        exact: bool = False,
+        integers: bool = False,
+        name: str | None = None,
+        **partials: "Kernel | Callable[..., Array]",
+    ):
+        self.value, self.exact, self.integers = value, exact, integers
+        self.output, self.mask = output, mask
+        self.name = name or value.__name__.strip("_")
+        self.arguments = tuple(inspect.signature(value).parameters)[1:]
+        self._partials = {name: _as_kernel(partial) for name, partial in partials.items()}
+
+    def __call__(self, x: ArrayLike, *parameters: ArrayLike) -> Array:
+        """The function on arrays and numbers: promotes, broadcasts, and keeps the dtype of x."""
+        x = real(x, self.name, keep_integers=self.integers)
+        numbers = tuple(float(p) if is_number(p) else None for p in parameters)  # type: ignore[arg-type]
+        arrays = {
+            name: real(p, self.name)
+            for name, p in zip(self.arguments[1:], parameters, strict=True)
+            if not is_number(p)
+        }
+        x, aligned = broadcast(self.name, x, arrays)
+        how = How(numbers, _keeping.get())
+        if how.keep == "output":
+            self._require_output(numbers)
+        return self._compiled(how, x, *aligned)
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.name}>"
+
+    def partial(self, index: int) -> "Kernel":
+        """The derivative by argument `index`."""
+        name = self.arguments[index]
+        if name not in self._partials:
+            self._partials[name] = Kernel(_differentiated(self.value, index))
+        return self._partials[name]
+
+    @functools.cached_property
+    def function(self) -> Callable[..., Array]:
+        """`function(how, x, *arrays)` with its derivative rule."""
+        evaluate = functools.partial(_evaluate, self)
+        evaluate.__name__ = self.name  # type: ignore[attr-defined]
+        function = jax.custom_jvp(evaluate, nondiff_argnums=(0,))
+        function.defjvp(functools.partial(_jvp, self), symbolic_zeros=True)
+        return function
+
+    @functools.cached_property
+    def _compiled(self) -> Callable[..., Array]:
+        # One jitted function per kernel: eager calls are fast, traces are shared, and eager, jit
+        # and vmap contract the same products into the same fused operations, so they agree bit by bit.
+        def call(how, x, *arrays):
+            return self.function(how, x, *arrays)
+
+        call.__name__ = call.__qualname__ = self.name
+        return jax.jit(call, static_argnums=0)
+
+    def residual(self, how: "How", x: Array, y: Array, arrays) -> tuple[Array, "Kernel"]:
+        """What the slope by x is computed from, and the kernel that computes it."""
+        kept = how.keep
+        if kept == "default":
+            kept = self._least(how.numbers)
+        if kept == "output":
+            return y, self._output_slope
+        if kept == "mask":
+            return self.mask.mask(Portable, x, *_merge(how.numbers, arrays)), self._mask_slope
+        return x, self.partial(0)
+
+    @functools.cached_property
+    def _output_slope(self) -> "Kernel":
+        return Kernel(self.output.slope)
+
+    @functools.cached_property
+    def _mask_slope(self) -> "Kernel":
+        return Kernel(self.mask.slope)
+
+    def _least(self, numbers: Numbers) -> str:
+        if self.output and self.output.exact and self._follows_from_output(numbers):
+            return "output"
+        return "mask" if self.mask else "input"
+
+    def _follows_from_output(self, numbers: Numbers) -> bool:
+        return self.output is not None and None not in numbers and self.output.holds(*numbers)
+
+    def _require_output(self, numbers: Numbers) -> None:
+        if self.output is None:
+            raise ValueError(
+                f"the slope of jaxact.{self.name} is not a function of its output: "
+                "call it as it is, or see jaxact.backward for other ways to keep less"
+            )
+        if not self._follows_from_output(numbers):
+            given = dict(zip(self.arguments[1:], numbers, strict=True))
+            raise ValueError(
+                f"the slope of jaxact.{self.name} is a function of its output for some parameters "
+                f"only, and not known to be for {given} (None: an array): pass positive Python numbers"
+            )
+
+
+class How(NamedTuple):
+    """What a call is compiled for, besides shapes and dtypes."""
+
+    numbers: Numbers
+    keep: str = "default"
+
+
+_keeping: ContextVar[str] = ContextVar("keeping", default="default")
+
+
+@contextmanager
+def keeping(what: str):
+    """Within it, kernels are called so that reverse mode keeps `what`: "input" or "output"."""
+    token = _keeping.set(what)
+    try:
+        yield
+    finally:
+        _keeping.reset(token)
+
+
+def _as_kernel(derivative: Kernel | Callable[..., Array]) -> Kernel:
+    return derivative if isinstance(derivative, Kernel) else Kernel(derivative)
+
+
+def _differentiated(value: Callable[..., Array], index: int) -> Callable[..., Array]:
+    """The derivative of `value` by argument `index`, by autodiff of the portable arithmetic."""
+
+    @functools.wraps(value)
+    def derivative(m, *arguments):
+        def along(argument):
+            return value(Portable, *arguments[:index], argument, *arguments[index + 1 :])
+
+        argument = arguments[index]
+        return jax.jvp(along, (argument,), (jnp.ones_like(argument),))[1]
+
+    return derivative
+
+
+def _merge(numbers: Numbers, arrays) -> list:
+    """The parameters in order: numbers where they are known, else the next array."""
+    rest = iter(arrays)
+    return [next(rest) if number is None else number for number in numbers]
+
+
+def _compute_dtype(*arrays: Array):
+    """Where a kernel computes: in float32 or wider."""
+    floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
+    return functools.reduce(jnp.promote_types, [jnp.promote_types(d, jnp.float32) for d in floats])
+
+
+# --- The value ---------------------------------------------------------------------------------
+
+
+def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
+    if kernel.exact:
+        return kernel.value(Portable, x, *how.numbers)
+    dtype = _compute_dtype(x, *arrays)
+
+    def compute(m, x, *arrays):
+        wide = [m.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
+        y = kernel.value(m, wide[0], *_merge(how.numbers, wide[1:]))
+        return m.narrow(y, x.dtype) if y.dtype != x.dtype else y
+
+    if jax.typeof(x).weak_type or dtype == jnp.float64:
+        return compute(Portable, x, *arrays)  # working on bits would lose the weak type
+    return lax.platform_dependent(
+        x,
+        *arrays,
+        cpu=functools.partial(compute, Cpu),
+        default=functools.partial(compute, Portable),
+    )
+
+
+# --- The tangent -------------------------------------------------------------------------------
+
+
+def _jvp(kernel: Kernel, how: How, primals, tangents):
+    x, *arrays = primals
+    y = kernel.function(how, x, *arrays)
+    live = [not isinstance(t, SymbolicZero) for t in tangents]
+    total = None
+    for index, t in zip(_array_arguments(how.numbers), tangents, strict=True):
+        if isinstance(t, SymbolicZero):
+            continue
+        if index == 0 and not any(live[1:]):
+            residual, slope = kernel.residual(how, x, y, arrays)
+        else:  # the derivative by a parameter needs x in any case
+            residual, slope = x, kernel.partial(index)
+        term = scale(slope, how.numbers, (residual, *arrays), (), t, y.dtype)
+        total = term if total is None else total + term
+    return y, jnp.zeros_like(y) if total is None else total
+
+
+def _array_arguments(numbers: Numbers) -> list[int]:
+    """Positions, among a kernel's arguments, of x and of the parameters that are arrays."""
+    return [0, *(i for i, number in enumerate(numbers, 1) if number is None)]
+
+
+def scale(kernel: Kernel, numbers: Numbers, residuals, factors, t: Array, dtype) -> Array:
+    """kernel(*residuals) * product(factors) * t, rounded once to `dtype`.
+
+    Linear in t (and in each factor); reverse mode keeps `residuals` and `factors` as they are.
+    All arrays broadcast: they have the rank of the result, or are scalars.
+    """
+    operands = _varying_alike(*residuals, *factors, t)
+    return _scale(
+        *operands, kernel=kernel, numbers=numbers, residuals=len(residuals), dtype=jnp.dtype(dtype)
+    )
+
+
+def _varying_alike(*operands: Array) -> list[Array]:
+    """Under `shard_map`, makes all operands vary over the same mesh axes, as `lax` does in its own functions."""
+    axes = [jax.typeof(a).mat.varying for a in operands]
+    every = frozenset().union(*axes)
+    return [
+        lax.pcast(a, tuple(sorted(every - own)), to="varying") if own != every else a
+        for a, own in zip(operands, axes, strict=True)
+    ]
+
+
+def _product(m, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: int, dtype) -> Array:
+    compute = _compute_dtype(*operands)
+    wide = [a if a.dtype in (compute, jnp.bool_) else m.widen(a, compute) for a in operands]
+    arguments, multipliers = wide[:residuals], wide[residuals:]
+    product = kernel.value(m, arguments[0], *_merge(numbers, arguments[1:]))
+    for multiplier in multipliers:
+        product = product * multiplier
+    return product if product.dtype == dtype else m.narrow(product, dtype)
+
+
+# --- Mechanism 1: a primitive ------------------------------------------------------------------
+
+scale_p = Primitive("jaxact_scale")
+
+
+def _lowered(m) -> Callable[..., Any]:
+    def compute(*operands, **parameters):
+        # Without the barrier XLA would compute the slope beside the value, and keep that instead.
+        return _product(m, *lax.optimization_barrier(operands), **parameters)
+
+    return mlir.lower_fun(compute, multiple_results=False)
+
+
+mlir.register_lowering(scale_p, _lowered(Portable))
+mlir.register_lowering(scale_p, _lowered(Cpu), platform="cpu")
+scale_p.def_impl(
+    jax.jit(
+        lambda *operands, **parameters: scale_p.bind(*operands, **parameters),
+        static_argnames=("kernel", "numbers", "residuals", "dtype"),
+    )
+)
+
+
+@scale_p.def_abstract_eval
+def _abstract(*operands, dtype, **_):
+    # Multiplication knows how shardings and varying axes combine; ask it.
+    shape = np.broadcast_shapes(*(a.shape for a in operands))
+    full = [a.update(shape=shape, dtype=dtype, weak_type=False) for a in operands if a.ndim == len(shape)]
+    return functools.reduce(lambda a, b: lax.mul_p.abstract_eval(a, b)[0], full)
+
+
+def _scale_jvp(primals, tangents, *, kernel: Kernel, numbers: Numbers, residuals: int, dtype):
+    def derivative(position: int, tangent: Array) -> Array:
+        others = [a for i, a in enumerate(primals) if i != position or i < residuals]
+        if position < residuals:
+            slope = kernel.partial(_array_arguments(numbers)[position])
+        else:
+            slope = kernel
+        return scale(slope, numbers, others[:residuals], others[residuals:], tangent, dtype)
+
+    out = scale_p.bind(*primals, kernel=kernel, numbers=numbers, residuals=residuals, dtype=dtype)
+    terms = [derivative(i, t) for i, t in enumerate(tangents) if type(t) is not ad.Zero]
+    return out, functools.reduce(jnp.add, terms) if terms else ad.Zero.from_primal_value(out)
+
+
+def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals: int, dtype):
+    (position,) = (i for i, a in enumerate(operands) if ad.is_undefined_primal(a))
+    unknown = operands[position].aval
+    result: list = [None] * len(operands)
+    if type(ct) is ad.Zero:
+        result[position] = ad.Zero(unknown)
+        return result
+    others = [a for i, a in enumerate(operands) if i != position]
+    summed = unknown.shape != ct.shape
+    wide = jnp.promote_types(unknown.dtype, jnp.float32) if summed else unknown.dtype
+    back = scale(kernel, numbers, others[:residuals], others[residuals:], ct, wide)
+    result[position] = _sum_to(back, unknown.shape).astype(unknown.dtype) if summed else back
+    return result
+
+
+def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """Undoes a broadcast from `shape`."""
+    if not shape:
+        return jnp.sum(x)
+    axes = tuple(i for i, (size, target) in enumerate(zip(x.shape, shape, strict=True)) if size != target)
+    return jnp.sum(x, axes, keepdims=True)
+
+
+def _scale_batch(operands, dims, **parameters):
+    rank = max(a.ndim - (d is not None) for a, d in zip(operands, dims, strict=True))
+
+    def aligned(a, d):
+        if d is None:  # never copied along the new axis: it broadcasts
+            return jnp.expand_dims(a, 0) if a.ndim else a
+        a = jnp.moveaxis(a, d, 0)
+        return jnp.expand_dims(a, tuple(range(1, rank + 1))) if a.ndim == 1 else a
+
+    moved = [aligned(a, d) for a, d in zip(operands, dims, strict=True)]
+    return scale_p.bind(*moved, **parameters), 0
+
+
+ad.primitive_jvps[scale_p] = _scale_jvp
+ad.primitive_transposes[scale_p] = _scale_transpose
+batching.primitive_batchers[scale_p] = _scale_batch
+
+
+# --- Mechanism 2: jax.checkpoint ---------------------------------------------------------------
+
+
+@functools.partial(jax.checkpoint, static_argnums=0)
+def _rematerialised(parameters: tuple, *operands: Array) -> Array:
+    kernel, numbers, residuals, dtype = parameters
+    compute = _compute_dtype(*operands)
+    arguments, multipliers = operands[:residuals], operands[residuals:]
+    x, *arrays = (a if a.dtype == jnp.bool_ else a.astype(compute) for a in arguments)
+    if x.dtype == jnp.bool_:
+        product = kernel.value(Portable, x, *_merge(numbers, arrays))
+    else:
+        product = kernel.function(How(numbers, "input"), x, *arrays)
+    for multiplier in multipliers:
+        product = product * multiplier.astype(compute)
+    return product.astype(dtype)
+
+
+def _scale_by_checkpoint(*operands: Array, kernel, numbers, residuals, dtype) -> Array:
+    return _rematerialised((kernel, numbers, residuals, dtype), *operands)
+
+
+_RULES = {"primitive": scale_p.bind, "checkpoint": _scale_by_checkpoint}
+_rule = os.environ.get("JAXACT_RULE", "primitive")
+if _rule not in _RULES:
+    raise ValueError(f"JAXACT_RULE is {_rule!r}, but must be one of {', '.join(_RULES)}")
+_scale = _RULES[_rule]

@@ -1,0 +1,402 @@
+"""Rectifiers: straight lines that meet in a kink, most of them at zero."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.typing import ArrayLike
+
+from .._arguments import is_number, real, require, require_ordered
+from .._catalog import activation
+from .._derivatives import FromMask, FromOutput, Kernel
+
+
+@activation(
+    formula=lambda m, x: m.where(x > 0, x, 0 * x),
+    source="Nair & Hinton, ICML 2010; Glorot, Bordes & Bengio, AISTATS 2011",
+    kinks=lambda: {0.0: 0.0},
+    range=lambda: (0.0, math.inf),
+)
+def relu(x: ArrayLike) -> Array:
+    """Rectified linear unit: passes what is positive, silences the rest.
+
+        relu(x) = max(0, x)        relu'(x) = 1 if x > 0, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype.
+
+    Returns:
+        Array of the shape and dtype of `x`; integers stay integers, booleans become floats.
+
+    Accuracy:
+        Exact in every dtype.
+
+    Edges:
+        The slope at 0 is 0. relu(-inf) = 0, relu(inf) = inf. NaN gives NaN, with slope 0.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Nair & Hinton, ICML 2010; Glorot, Bordes & Bengio, AISTATS 2011
+
+    Example:
+        >>> jaxact.relu(jnp.array([-2.0, 0.0, 3.0]))
+        Array([0., 0., 3.], dtype=float32)
+    """
+    return RELU(x)
+
+
+def _relu(m, x):
+    # Not max(x, 0): XLA would compute that again in the backward pass, and keep x for it.
+    return jnp.where(x <= 0, jnp.zeros_like(x), x)
+
+
+def _is_positive(m, y):
+    return jnp.where(y > 0, 1.0, 0.0)
+
+
+RELU = Kernel(
+    _relu,
+    x=_is_positive,
+    output=FromOutput(_is_positive, exact=True),
+    exact=True,
+    integers=True,
+)
+
+
+@activation(
+    formula=lambda m, x: m.where(x <= 0, 0 * x, m.where(x >= 6, 0 * x + 6, x)),
+    source="Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010",
+    kinks=lambda: {0.0: 0.0, 6.0: 0.0},
+    range=lambda: (0.0, 6.0),
+)
+def relu6(x: ArrayLike) -> Array:
+    """Rectified linear unit that stops at 6.
+
+        relu6(x) = min(max(0, x), 6)        relu6'(x) = 1 if 0 < x < 6, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, between 0 and 6.
+
+    Accuracy:
+        Exact in every dtype.
+
+    Edges:
+        The slope at 0 and at 6 is 0. relu6(-inf) = 0, relu6(inf) = 6. NaN gives NaN, with slope 0.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010
+
+    Example:
+        >>> jaxact.relu6(jnp.array([-2.0, 3.0, 8.0]))
+        Array([0., 3., 6.], dtype=float32)
+    """
+    return RELU6(x)
+
+
+def _relu6(m, x):
+    return _clipped_relu(m, x, 6.0)
+
+
+def _relu6_slope(m, y):
+    return _clipped_relu_slope(m, y, 6.0)
+
+
+RELU6 = Kernel(
+    _relu6, x=_relu6_slope, output=FromOutput(_relu6_slope, exact=True), exact=True
+)
+
+
+@activation(
+    formula=lambda m, x, max_value=6.0: m.where(
+        x <= 0, 0 * x, m.where(x >= max_value, 0 * x + max_value, x)
+    ),
+    source="Hannun et al., Deep Speech, arXiv:1412.5567, section 2",
+    samples=({"max_value": 6.0}, {"max_value": 20.0}, {"max_value": 0.7}),
+    kinks=lambda max_value=6.0: {0.0: 0.0, max_value: 0.0},
+    range=lambda max_value=6.0: (0.0, max_value),
+    ulps=(0.5, 0.0, 0.0),
+)
+def clipped_relu(x: ArrayLike, max_value: ArrayLike = 6.0) -> Array:
+    """Rectified linear unit that stops at a given height.
+
+        clipped_relu(x) = min(max(0, x), max_value)
+        clipped_relu'(x) = 1 if 0 < x < max_value, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        max_value: the largest output, positive; a number, or an array that broadcasts against x.
+
+    Returns:
+        Array of the shape of `x` (and `max_value`, broadcast) and of the float dtype of `x`.
+
+    Accuracy:
+        Exact but for the rounding of `max_value` to the dtype of `x`, half an ULP at most.
+
+    Edges:
+        The slope at both kinks is 0. clipped_relu(-inf) = 0, clipped_relu(inf) = max_value.
+        NaN gives NaN, with slope 0.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `max_value` is a number and not positive, or does not broadcast.
+
+    Source:
+        Hannun et al., Deep Speech, arXiv:1412.5567, section 2
+
+    Example:
+        >>> jaxact.clipped_relu(jnp.array([-2.0, 3.0, 8.0]), 5.0)
+        Array([0., 3., 5.], dtype=float32)
+    """
+    if is_number(max_value):
+        require(max_value > 0, "jaxact.clipped_relu", "max_value", max_value, "be positive")
+    return CLIPPED_RELU(x, max_value)
+
+
+def _clipped_relu(m, x, max_value):
+    return jnp.where(x <= 0, jnp.zeros_like(x), jnp.where(x >= max_value, max_value, x))
+
+
+def _clipped_relu_slope(m, x, max_value):
+    return jnp.where(_is_inside(m, x, max_value), 1.0, 0.0)
+
+
+def _is_inside(m, x, max_value):
+    return (x > 0) & (x < max_value)
+
+
+def _is_clipped(m, x, max_value):
+    return jnp.where((x > 0) & (x >= max_value), 1.0, 0.0)
+
+
+def _survives_rounding(number: float) -> bool:
+    return all(float(jnp.asarray(number, d)) == number for d in (jnp.bfloat16, jnp.float16))
+
+
+CLIPPED_RELU = Kernel(
+    _clipped_relu,
+    x=_clipped_relu_slope,
+    max_value=_is_clipped,
+    output=FromOutput(
+        _clipped_relu_slope, exact=True, holds=lambda c: c > 0 and _survives_rounding(c)
+    ),
+    mask=FromMask(_is_inside, lambda m, mask, max_value: jnp.where(mask, 1.0, 0.0)),
+)
+
+
+@activation(
+    formula=lambda m, x, negative_slope=0.01: m.where(x >= 0, x, negative_slope * x),
+    source="Maas, Hannun & Ng, ICML 2013 workshop on deep learning for audio, speech and language",
+    samples=({"negative_slope": 0.01}, {"negative_slope": 0.3}),
+    kinks=lambda negative_slope=0.01: {0.0: 1.0},
+    ulps=(1.0, 0.5, 0.0),
+)
+def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+    """Leaky rectified linear unit: a small slope instead of silence below zero.
+
+        leaky_relu(x) = x if x >= 0, else negative_slope * x
+        leaky_relu'(x) = 1 if x >= 0, else negative_slope
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        negative_slope: the slope below zero; a number, or an array that broadcasts against x.
+            (Keras' default is 0.2 in the function and 0.3 in the layer.)
+
+    Returns:
+        Array of the shape of `x` (and `negative_slope`, broadcast) and the float dtype of `x`.
+
+    Accuracy:
+        float32: value 1 ULP, slope half an ULP (of them half is the rounding of the number).
+        16 bits: correctly rounded.
+
+    Edges:
+        The slope at 0 is 1 (torch: negative_slope); leaky_relu(-0.0) is +0.0.
+        leaky_relu(inf) = inf, leaky_relu(-inf) = -inf for a positive slope.
+        NaN gives NaN, with slope negative_slope.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `negative_slope` does not broadcast against `x`.
+
+    Source:
+        Maas, Hannun & Ng, ICML 2013 workshop on deep learning for audio, speech and language
+
+    Example:
+        >>> jaxact.leaky_relu(jnp.array([-2.0, 0.0, 3.0]), 0.25)
+        Array([-0.5,  0. ,  3. ], dtype=float32)
+    """
+    return LEAKY_RELU(x, negative_slope)
+
+
+def _leaky_relu(m, x, negative_slope):
+    # abs(x) is x here, but for -0.0: so the sign bit of the output tells on which side x was,
+    # even where negative_slope * x underflows to -0.0.
+    return jnp.where(x >= 0, jnp.abs(x), negative_slope * x)
+
+
+def _leaky_relu_slope(m, x, negative_slope):
+    return jnp.where(x >= 0, 1.0, negative_slope)
+
+
+def _leaky_relu_slope_from_output(m, y, negative_slope):
+    return jnp.where((y >= 0) & ~jnp.signbit(y), 1.0, negative_slope)
+
+
+def _negative_part(m, x, negative_slope):
+    return jnp.where(x >= 0, jnp.zeros_like(x), x)
+
+
+def _is_negative(m, x, negative_slope):
+    return jnp.where(x >= 0, 0.0, 1.0)
+
+
+_LEAKY_SLOPE = Kernel(_leaky_relu_slope, negative_slope=_is_negative)
+_LEAKY = {
+    "x": _LEAKY_SLOPE,
+    "negative_slope": Kernel(_negative_part, x=_is_negative),
+    "output": FromOutput(_leaky_relu_slope_from_output, exact=True),
+    "mask": FromMask(
+        lambda m, x, negative_slope: x >= 0,
+        lambda m, mask, negative_slope: jnp.where(mask, 1.0, negative_slope),
+    ),
+}
+LEAKY_RELU = Kernel(_leaky_relu, **_LEAKY)
+PRELU = Kernel(_leaky_relu, name="prelu", **_LEAKY)
+
+
+@activation(
+    formula=lambda m, x, negative_slope=0.25: m.where(x >= 0, x, negative_slope * x),
+    source="He, Zhang, Ren & Sun, ICCV 2015, arXiv:1502.01852, equation 1",
+    samples=({"negative_slope": 0.25}, {"negative_slope": -0.1}, {"negative_slope": 1.7}),
+    kinks=lambda negative_slope=0.25: {0.0: 1.0},
+    ulps=(1.0, 0.5, 0.0),
+)
+def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
+    """Parametric rectified linear unit: a leaky ReLU whose slope is learned.
+
+        prelu(x) = x if x >= 0, else negative_slope * x
+        prelu'(x) = 1 if x >= 0, else negative_slope
+        d prelu(x) / d negative_slope = min(0, x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        negative_slope: any slope that broadcasts to the shape of `x`: one for all, or one per
+            channel of the last axis; reshape it for another axis. Its gradient is summed in float32
+            or wider.
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        float32: value 1 ULP for a number (half an ULP for a float32 array), slope half an ULP.
+        16 bits: correctly rounded.
+
+    Edges:
+        The slope at 0 is 1; prelu(-0.0) is +0.0. prelu(inf) = inf, prelu(-inf) is an infinity with
+        the sign of -negative_slope. NaN gives NaN, with slope negative_slope.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `negative_slope` does not broadcast to the shape of `x`.
+
+    Source:
+        He, Zhang, Ren & Sun, ICCV 2015, arXiv:1502.01852, equation 1
+
+    Example:
+        >>> jaxact.prelu(jnp.array([[-4.0, -4.0], [2.0, 2.0]]), jnp.array([0.25, 0.5]))
+        Array([[-1., -2.],
+               [ 2.,  2.]], dtype=float32)
+    """
+    if jnp.ndim(negative_slope) > jnp.ndim(x):
+        raise ValueError(
+            f"jaxact.prelu: negative_slope of shape {jnp.shape(negative_slope)} does not broadcast "
+            f"to x of shape {jnp.shape(x)}: it has more dimensions; pass one slope, or one per channel"
+        )
+    return PRELU(x, negative_slope)
+
+
+@activation(
+    formula=lambda m, x, lower=1 / 8, upper=1 / 3: m.where(x >= 0, x, (lower + upper) / 2 * x),
+    source="Xu, Wang, Chen & Li, arXiv:1505.00853, section 2.4",
+    kind="random",
+    samples=({}, {"lower": 0.1, "upper": 0.3}),
+    kinks=lambda lower=1 / 8, upper=1 / 3: {0.0: 1.0},
+    ulps=(1.0, 0.5, 0.0),
+)
+def rrelu(
+    x: ArrayLike,
+    key: Array | None = None,
+    *,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    distribution: str = "uniform",
+) -> Array:
+    """Randomised leaky rectified linear unit: slopes drawn in training, their mean in evaluation.
+
+        rrelu(x) = x if x >= 0, else a * x
+        with a key: every element has a slope a of its own, drawn between lower and upper
+        without a key: a = (lower + upper) / 2
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        key: a key of `jax.random` for training, or None for evaluation.
+        lower: the smallest slope.
+        upper: the largest slope.
+        distribution: "uniform", or "normal" with mean (lower + upper) / 2 and standard deviation
+            (upper - lower) / 4, truncated to [lower, upper].
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        Evaluation: as `leaky_relu`. Training: the slope is drawn in float32 or wider and rounded to
+        the dtype of `x`; the product is rounded once.
+
+    Edges:
+        The slope at 0 is 1. rrelu(inf) = inf, rrelu(-inf) = -inf for positive slopes. NaN gives NaN.
+
+    Note:
+        The paper draws 1/a uniformly from [3, 8] and evaluates with a = 2/(3 + 8); torch, MXNet and
+        this function draw a itself and evaluate with its mean, 0.229.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if lower > upper, or if the distribution is unknown.
+
+    Source:
+        Xu, Wang, Chen & Li, arXiv:1505.00853, section 2.4
+
+    Example:
+        >>> jaxact.rrelu(jnp.array([-4.0, 2.0]), lower=0.25, upper=0.75)
+        Array([-2.,  2.], dtype=float32)
+    """
+    require_ordered("jaxact.rrelu", ("lower", lower), ("upper", upper))
+    require(
+        distribution in ("uniform", "normal"),
+        "jaxact.rrelu",
+        "distribution",
+        distribution,
+        'be "uniform" or "normal"',
+    )
+    if key is None:
+        return RRELU(x, (lower + upper) / 2)
+    x = real(x, "rrelu")
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    if distribution == "uniform":
+        slope = jax.random.uniform(key, x.shape, dtype, lower, upper)
+    else:
+        unit = jax.random.truncated_normal(key, -2, 2, x.shape, dtype)
+        slope = (lower + upper) / 2 + (upper - lower) / 4 * unit
+    # A plain product keeps one array for reverse mode: the slopes.
+    return x * lax.stop_gradient(jnp.where(x >= 0, 1, slope).astype(x.dtype))
+
+
+RRELU = Kernel(_leaky_relu, name="rrelu", **_LEAKY)
