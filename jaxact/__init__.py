@@ -8,20 +8,20 @@ Functions are here; what needs more than jax stands in rooms of its own, importe
 import importlib
 from typing import Any
 
-from ._catalog import CATALOG as CATALOG
-from ._catalog import Entry as Entry
-from ._catalog import activation as activation
-from .functions import clipped_relu as clipped_relu
-from .functions import elu as elu
-from .functions import identity as identity
-from .functions import leaky_relu as leaky_relu
-from .functions import maxout as maxout
-from .functions import prelu as prelu
-from .functions import relu as relu
-from .functions import relu6 as relu6
-from .functions import rrelu as rrelu
-from .functions import sigmoid as sigmoid
-from .functions import tanh as tanh
+from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
+from .functions import (
+    clipped_relu as clipped_relu,
+    elu as elu,
+    identity as identity,
+    leaky_relu as leaky_relu,
+    maxout as maxout,
+    prelu as prelu,
+    relu as relu,
+    relu6 as relu6,
+    rrelu as rrelu,
+    sigmoid as sigmoid,
+    tanh as tanh,
+)
 
 __version__ = "0.1.0"
 

@@ -48,12 +48,14 @@ def broadcast(name: str, x: Array, parameters: dict[str, Array]) -> tuple[Array,
         except ValueError:
             raise ValueError(
                 f"jaxact.{name}: {parameter} of shape {value.shape} does not broadcast "
-                f"against x of shape {x.shape}: reshape it so that its axes line up with the last of x"
+                f"against x of shape {x.shape}: line its axes up with the last ones of x"
             ) from None
     if shape != x.shape:
         x = jnp.broadcast_to(x, shape)
     aligned = [
-        value if value.ndim in (0, len(shape)) else jnp.expand_dims(value, tuple(range(len(shape) - value.ndim)))
+        value
+        if value.ndim in (0, len(shape))
+        else jnp.expand_dims(value, tuple(range(len(shape) - value.ndim)))
         for value in parameters.values()
     ]
     return x, aligned
@@ -67,10 +69,8 @@ def axis_index(name: str, axis: int, ndim: int) -> int:
     """
     if not -ndim <= axis < ndim:
         raise ValueError(
-            f"jaxact.{name}: axis {axis} is out of range for an array of {ndim} dimensions: "
-            f"choose one of {-ndim} to {ndim - 1}"
-            if ndim
-            else f"jaxact.{name}: axis {axis} is out of range for a scalar: pass an array with a feature axis"
+            f"jaxact.{name}: axis is {axis}, but x has {ndim} dimensions: "
+            + (f"choose one from {-ndim} to {ndim - 1}" if ndim else "pass an array with features")
         )
     return axis % ndim
 
@@ -85,7 +85,9 @@ def require(condition: bool, name: str, parameter: str, value: Any, remedy: str)
         raise ValueError(f"{name}: {parameter} is {value!r}, but must {remedy}")
 
 
-def require_ordered(name: str, lower: tuple[str, Any], upper: tuple[str, Any], *, strictly: bool = False) -> None:
+def require_ordered(
+    name: str, lower: tuple[str, Any], upper: tuple[str, Any], *, strictly: bool = False
+) -> None:
     """Refuses bounds in the wrong order, where both are Python numbers.
 
     Raises:
@@ -96,5 +98,3 @@ def require_ordered(name: str, lower: tuple[str, Any], upper: tuple[str, Any], *
         raise ValueError(
             f"{name}: {low_name} is {low!r}, above {high_name}, which is {high!r}: swap them"
         )
-
-

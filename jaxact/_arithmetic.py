@@ -51,9 +51,14 @@ class Portable:
         return cls.at_most(cls.at_least(x, low), high)
 
     @staticmethod
+    def absolute(x: Array) -> Array:
+        """abs(x), with the slope 1 at 0: with `with_sign` that makes even and odd functions smooth."""
+        return jnp.where(jnp.signbit(x), -x, x)
+
+    @staticmethod
     def with_sign(magnitude: Array, x: Array) -> Array:
-        """`magnitude` (not negative) with the sign of `x`; a zero keeps the sign of zero."""
-        return jnp.where(x < 0, -magnitude, jnp.where(x == 0, magnitude * x, magnitude))
+        """`magnitude` (not negative) with the sign of `x`, also of a zero."""
+        return jnp.where(jnp.signbit(x), -magnitude, magnitude)
 
     @staticmethod
     def lowest(x: Array, *, lift: int = 0) -> float:
@@ -68,7 +73,7 @@ class Portable:
     @classmethod
     def magnitude(cls, x: Array) -> Array:
         """abs(x), no larger than `decay` takes."""
-        return cls.at_most(jnp.abs(x), -cls.lowest(x, lift=LIFT))
+        return cls.at_most(cls.absolute(x), -cls.lowest(x, lift=LIFT))
 
     @staticmethod
     def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
@@ -109,7 +114,7 @@ class Portable:
 
     @staticmethod
     def chop(x: Array, bits: int) -> Array:
-        """`x` without the last `bits` bits of its significand: products of chopped numbers are exact."""
+        """`x` without the last `bits` bits of its significand: short numbers multiply exactly."""
         integer = jnp.int64 if x.dtype == jnp.float64 else jnp.int32
         return lax.bitcast_convert_type(
             lax.bitcast_convert_type(lax.stop_gradient(x), integer) & -(1 << bits), x.dtype
@@ -131,15 +136,23 @@ class Cpu(Portable):
         if dtype != jnp.bfloat16 or y.dtype != jnp.float32:
             return y.astype(dtype)
         bits = lax.bitcast_convert_type(y, jnp.uint32)
-        rounded = bits + (np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1)))  # to nearest, ties to even
+        rounded = bits + (
+            np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1))
+        )  # to nearest, ties to even
         return lax.bitcast_convert_type((rounded >> 16).astype(jnp.uint16), jnp.bfloat16)
+
+    @staticmethod
+    def absolute(x: Array) -> Array:
+        return jnp.abs(x)
 
     @staticmethod
     def with_sign(magnitude: Array, x: Array) -> Array:
         if x.dtype != jnp.float32:
             return Portable.with_sign(magnitude, x)
         sign = lax.bitcast_convert_type(x, jnp.int32) & np.int32(-(2**31))
-        return lax.bitcast_convert_type(lax.bitcast_convert_type(magnitude, jnp.int32) | sign, jnp.float32)
+        return lax.bitcast_convert_type(
+            lax.bitcast_convert_type(magnitude, jnp.int32) | sign, jnp.float32
+        )
 
     @staticmethod
     def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
@@ -194,7 +207,7 @@ def _short_expm1(x: Array) -> Array:
 
 
 # The float32 exponential. Cody and Waite's reduction: v = n ln2 + r, exp(v) = 2^n (1 + expm1(r)).
-_ROUND = 1.5 * 2**23 + 127  # adding it to w leaves round(w) + 127 in the low bits: an exponent field
+_ROUND = 1.5 * 2**23 + 127  # adding it to w leaves round(w) + 127 in the low bits
 _LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4  # n * _LN2_HIGH is exact for every n that occurs
 
 
@@ -205,7 +218,9 @@ def _reduced_expm1(v: Array, low: Array | None = None, lift: int = 0) -> tuple[A
     magic = lax.optimization_barrier(np.float32(_ROUND + lift))
     shifted = v * np.float32(1 / _LN2) + magic
     n = shifted - magic
-    scale = lax.bitcast_convert_type(lax.bitcast_convert_type(shifted, jnp.int32) << 23, jnp.float32)
+    scale = lax.bitcast_convert_type(
+        lax.bitcast_convert_type(shifted, jnp.int32) << 23, jnp.float32
+    )
     r = v - n * np.float32(_LN2_HIGH)
     r = r - n * np.float32(_LN2_LOW)
     r = r if low is None else r + low

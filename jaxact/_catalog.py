@@ -1,6 +1,7 @@
 """The catalogue: what is true of each activation, declared once, beside its code.
 
-Tests, documentation, plots, benchmarks and diagnostics walk `CATALOG`; none keeps a list of its own.
+Tests, documentation, plots, benchmarks and diagnostics walk `CATALOG`; none keeps a list of its
+own.
 """
 
 from collections.abc import Callable, Mapping

@@ -131,7 +131,7 @@ class Kernel:
     @functools.cached_property
     def _compiled(self) -> Callable[..., Array]:
         # One jitted function per kernel: eager calls are fast, traces are shared, and eager, jit
-        # and vmap contract the same products into the same fused operations, so they agree bit by bit.
+        # and vmap fuse the same multiplications and additions, so they agree to the last bit.
         def call(how, x, *arrays):
             return self.function(how, x, *arrays)
 
@@ -175,7 +175,7 @@ class Kernel:
             given = dict(zip(self.arguments[1:], numbers, strict=True))
             raise ValueError(
                 f"the slope of jaxact.{self.name} is a function of its output for some parameters "
-                f"only, and not known to be for {given} (None: an array): pass positive Python numbers"
+                f"only; got {given} (None: an array), pass positive Python numbers"
             )
 
 
@@ -290,7 +290,7 @@ def scale(kernel: Kernel, numbers: Numbers, residuals, factors, t: Array, dtype)
 
 
 def _varying_alike(*operands: Array) -> list[Array]:
-    """Under `shard_map`, makes all operands vary over the same mesh axes, as `lax` does in its own functions."""
+    """Under `shard_map`, makes operands vary over the same mesh axes, as functions of `lax` do."""
     axes = [jax.typeof(a).mat.varying for a in operands]
     every = frozenset().union(*axes)
     return [
@@ -336,7 +336,11 @@ scale_p.def_impl(
 def _abstract(*operands, dtype, **_):
     # Multiplication knows how shardings and varying axes combine; ask it.
     shape = np.broadcast_shapes(*(a.shape for a in operands))
-    full = [a.update(shape=shape, dtype=dtype, weak_type=False) for a in operands if a.ndim == len(shape)]
+    full = [
+        a.update(shape=shape, dtype=dtype, weak_type=False)
+        for a in operands
+        if a.ndim == len(shape)
+    ]
     return functools.reduce(lambda a, b: lax.mul_p.abstract_eval(a, b)[0], full)
 
 
@@ -373,7 +377,9 @@ def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     """Undoes a broadcast from `shape`."""
     if not shape:
         return jnp.sum(x)
-    axes = tuple(i for i, (size, target) in enumerate(zip(x.shape, shape, strict=True)) if size != target)
+    axes = tuple(
+        i for i, (size, target) in enumerate(zip(x.shape, shape, strict=True)) if size != target
+    )
     return jnp.sum(x, axes, keepdims=True)
 
 

@@ -3,8 +3,8 @@
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._catalog import activation
 from .._arguments import real
+from .._catalog import activation
 
 
 @activation(

@@ -40,7 +40,7 @@ def maxout(x: ArrayLike, num_pieces: int, axis: int = -1) -> Array:
 
     Raises:
         TypeError: if `x` is complex.
-        ValueError: if num_pieces < 1, if it does not divide the features, or if there is no such axis.
+        ValueError: if num_pieces < 1 or does not divide the features, or without such an axis.
 
     Source:
         Goodfellow et al., ICML 2013, arXiv:1302.4389, section 3
@@ -98,7 +98,10 @@ def _grouped(x: Array, num_pieces: int, axis: int) -> Array:
 def _winner(groups: Array, axis: int) -> tuple[Array, Array]:
     """The largest piece and its index: the first among equals, a NaN before any number."""
     pieces = [jnp.squeeze(p, axis) for p in jnp.split(groups, groups.shape[axis], axis)]
-    best, index = pieces[0], jnp.zeros(pieces[0].shape, jnp.uint8 if len(pieces) <= 256 else jnp.int32)
+    best, index = (
+        pieces[0],
+        jnp.zeros(pieces[0].shape, jnp.uint8 if len(pieces) <= 256 else jnp.int32),
+    )
     for i, piece in enumerate(pieces[1:], 1):
         better = (piece > best) | (jnp.isnan(piece) & ~jnp.isnan(best))
         best = jnp.where(better, piece, best)

@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
@@ -110,9 +111,7 @@ def _relu6_slope(m, y):
     return _clipped_relu_slope(m, y, 6.0)
 
 
-RELU6 = Kernel(
-    _relu6, x=_relu6_slope, output=FromOutput(_relu6_slope, exact=True), exact=True
-)
+RELU6 = Kernel(_relu6, x=_relu6_slope, output=FromOutput(_relu6_slope, exact=True), exact=True)
 
 
 @activation(
@@ -178,7 +177,7 @@ def _is_clipped(m, x, max_value):
 
 
 def _survives_rounding(number: float) -> bool:
-    return all(float(jnp.asarray(number, d)) == number for d in (jnp.bfloat16, jnp.float16))
+    return all(float(np.asarray(number, d)) == number for d in (jnp.bfloat16, np.float16))
 
 
 CLIPPED_RELU = Kernel(
@@ -318,7 +317,7 @@ def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
     if jnp.ndim(negative_slope) > jnp.ndim(x):
         raise ValueError(
             f"jaxact.prelu: negative_slope of shape {jnp.shape(negative_slope)} does not broadcast "
-            f"to x of shape {jnp.shape(x)}: it has more dimensions; pass one slope, or one per channel"
+            f"to x of shape {jnp.shape(x)}: pass one slope, or one per channel of the last axis"
         )
     return PRELU(x, negative_slope)
 
@@ -361,7 +360,8 @@ def rrelu(
         the dtype of `x`; the product is rounded once.
 
     Edges:
-        The slope at 0 is 1. rrelu(inf) = inf, rrelu(-inf) = -inf for positive slopes. NaN gives NaN.
+        The slope at 0 is 1. rrelu(inf) = inf, rrelu(-inf) = -inf for positive slopes.
+        NaN gives NaN, with slope a.
 
     Note:
         The paper draws 1/a uniformly from [3, 8] and evaluates with a = 2/(3 + 8); torch, MXNet and

@@ -1,6 +1,5 @@
 """Sigmoids: functions that level off on both sides."""
 
-import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -21,7 +20,7 @@ def sigmoid(x: ArrayLike) -> Array:
         sigmoid(x) = 1 / (1 + exp(-x))        sigmoid'(x) = sigmoid(x) * sigmoid(-x)
 
     Args:
-        x: pre-activations (log-odds) of any shape and real dtype; integers become the default float.
+        x: pre-activations (log-odds), any shape and real dtype; integers become the default float.
 
     Returns:
         Array of the shape and float dtype of `x`, between 0 and 1.
@@ -107,7 +106,7 @@ def tanh(x: ArrayLike) -> Array:
 
 
 def _tanh(m, x):
-    minus = m.expm1(-2 * m.at_most(jnp.abs(x), -0.5 * m.lowest(x)))
+    minus = m.expm1(-2 * m.at_most(m.absolute(x), -0.5 * m.lowest(x)))
     return m.with_sign(-minus / (2 + minus), x)
 
 

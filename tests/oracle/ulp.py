@@ -1,0 +1,67 @@
+"""The metric: how far a result is from the exact number, in units in the last place.
+
+The unit is the spacing of the format at the correctly rounded exact number. Zeros and normal
+numbers count; subnormal ones are kept apart, because XLA's CPU backend flushes them.
+"""
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from .exact import Exact
+
+_quiet = np.errstate(invalid="ignore", over="ignore")  # infinities are expected, and sorted out
+
+
+def is_normal(numbers: Exact | ArrayLike, dtype: DTypeLike) -> np.ndarray:
+    """Whether each number counts: it is zero, or not below the least normal one of `dtype`.
+
+    An exact number is not rounded first: what only rounds up to the least normal one is subnormal.
+    """
+    hi, lo = numbers if isinstance(numbers, Exact) else (np.asarray(numbers, np.float64), 0.0)
+    least = float(ml_dtypes.finfo(dtype).smallest_normal)
+    magnitude, excess = np.abs(hi), np.sign(hi) * lo
+    return (hi == 0) | (magnitude > least) | ((magnitude == least) & (excess >= 0))
+
+
+@_quiet
+def nearest(exact: Exact, dtype: DTypeLike) -> np.ndarray:
+    """The exact numbers correctly rounded to `dtype`, ties to even, held in float64."""
+    last = _last_place(exact.hi, dtype)
+    scaled = np.ldexp(exact.hi, -last)
+    below = np.floor(scaled)
+    decided_by_lo = (scaled - below == 0.5) & (exact.lo != 0)
+    rounded = np.where(decided_by_lo, below + (exact.lo > 0), np.rint(scaled))
+    rounded = np.ldexp(rounded, last)
+    overflows = np.abs(rounded) > float(ml_dtypes.finfo(dtype).max)
+    return np.where(overflows, np.copysign(np.inf, exact.hi), rounded)
+
+
+@_quiet
+def ulp_error(got: np.ndarray, exact: Exact) -> np.ndarray:
+    """The error of each result, in units in the last place of the result's own format.
+
+    It is infinite where the result is not a number, and where either the result or the correctly
+    rounded number is infinite, but not both.
+    """
+    rounded, results = nearest(exact, got.dtype), got.astype(np.float64)
+    distance = np.abs(results - exact.hi - exact.lo)
+    units = np.ldexp(distance, -_last_place(rounded, got.dtype))
+    measurable = np.isfinite(results) & np.isfinite(rounded)
+    return np.where(measurable, units, np.where(results == rounded, 0.0, np.inf))
+
+
+def is_misrounded(got: np.ndarray, exact: Exact) -> np.ndarray:
+    """Whether another number of the format is nearer to the exact one than the result is.
+
+    Nearer by 2^-20 of a unit at least: either neighbour of a tie is right.
+    """
+    best = nearest(exact, got.dtype).astype(got.dtype)
+    return ulp_error(got, exact) > ulp_error(best, exact) + 2.0**-20
+
+
+def _last_place(numbers: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    """The exponent of the unit in the last place."""
+    info = ml_dtypes.finfo(dtype)
+    exponent = np.frexp(numbers)[1] - 1
+    return np.where(numbers == 0, info.minexp, np.maximum(exponent, info.minexp)) - info.nmant
