@@ -10,16 +10,32 @@ from typing import Any
 
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
 from .functions import (
+    celu as celu,
     clipped_relu as clipped_relu,
     elu as elu,
+    gelu as gelu,
+    hard_sigmoid as hard_sigmoid,
+    hard_silu as hard_silu,
+    hard_swish as hard_swish,
+    hard_tanh as hard_tanh,
     identity as identity,
     leaky_relu as leaky_relu,
+    log_sigmoid as log_sigmoid,
     maxout as maxout,
+    mish as mish,
     prelu as prelu,
     relu as relu,
     relu6 as relu6,
     rrelu as rrelu,
+    selu as selu,
     sigmoid as sigmoid,
+    silu as silu,
+    soft_sign as soft_sign,
+    softplus as softplus,
+    sparse_plus as sparse_plus,
+    sparse_sigmoid as sparse_sigmoid,
+    squareplus as squareplus,
+    swish as swish,
     tanh as tanh,
 )
 

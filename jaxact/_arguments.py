@@ -1,7 +1,7 @@
 """What callers pass in: made into arrays, or refused with a remedy."""
 
 import numbers
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax.numpy as jnp
 from jax import Array
@@ -30,9 +30,9 @@ def real(x: ArrayLike, name: str, *, keep_integers: bool = False) -> Array:
     return array.astype(jnp.result_type(float))
 
 
-def is_number(parameter: Any) -> bool:
+def is_number(parameter: Any) -> TypeGuard[float]:
     """Whether a parameter is a Python number: known when traced, exact, and hashable."""
-    return isinstance(parameter, numbers.Real) and not isinstance(parameter, Array)
+    return isinstance(parameter, numbers.Real)
 
 
 def broadcast(name: str, x: Array, parameters: dict[str, Array]) -> tuple[Array, list[Array]]:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-LIFT = 64  # so far that exp(-a) is 0, without a flush, where 2^LIFT exp(-a) stops being normal
+LIFT = 40  # exp(-115) is far below the normal numbers of float32, 2^LIFT exp(-115) is among them
 DROP = 2.0**-LIFT
 
 _LN2 = math.log(2)
@@ -52,7 +52,7 @@ class Portable:
 
     @staticmethod
     def absolute(x: Array) -> Array:
-        """abs(x), with the slope 1 at 0: with `with_sign` that makes even and odd functions smooth."""
+        """abs(x), with slope 1 at 0: even and odd functions of it and `with_sign` stay smooth."""
         return jnp.where(jnp.signbit(x), -x, x)
 
     @staticmethod
@@ -62,8 +62,15 @@ class Portable:
 
     @staticmethod
     def lowest(x: Array, *, lift: int = 0) -> float:
-        """The lowest v for which 2^lift exp(v) is a normal number in x's dtype."""
-        return math.log(float(jnp.finfo(x.dtype).tiny)) + 0.1 - lift * _LN2
+        """The lowest v for which 2^lift exp(v) is a normal number, in the dtype of `x`.
+
+        With a lift it lies where exp(v) itself is 0: clamping there keeps limits at infinity.
+        """
+        info = jnp.finfo(x.dtype)
+        normal = math.log(float(info.tiny)) + 0.1 - lift * _LN2
+        return (
+            min(normal, math.log(float(info.tiny)) - (info.nmant + 1.5) * _LN2) if lift else normal
+        )
 
     @staticmethod
     def highest(x: Array) -> float:
@@ -71,9 +78,14 @@ class Portable:
         return math.log(float(jnp.finfo(x.dtype).max)) - 0.36
 
     @classmethod
-    def magnitude(cls, x: Array) -> Array:
-        """abs(x), no larger than `decay` takes."""
-        return cls.at_most(cls.absolute(x), -cls.lowest(x, lift=LIFT))
+    def reach(cls, x: Array, factor: Array | float = 1.0) -> Array:
+        """`x` no farther from 0 than where exp(-abs(factor * x)) has vanished."""
+        limit = -cls.lowest(x, lift=LIFT)
+        if isinstance(factor, float):
+            bound = limit / abs(factor) if factor else math.inf
+        else:
+            bound = limit / jnp.abs(factor)
+        return cls.clamp(x, -bound, bound)
 
     @staticmethod
     def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
@@ -81,20 +93,21 @@ class Portable:
 
         Clamp `v` beforehand: from `lowest(lift=lift)` to `highest`.
         """
-        if lift:  # where exp(v) would be subnormal, the factor goes into the exponent beforehand
-            deep = v < Portable.lowest(v) / 2
-            high, rest = _split(lift * _LN2)
-            v = jnp.where(deep, v + high, v)
-            low = jnp.where(deep, rest, 0.0) if low is None else jnp.where(deep, low + rest, low)
-        e = jnp.exp(v)
-        if low is not None:
-            e = e * (1 + _short_expm1(low))
-        return e * jnp.where(deep, 1.0, 2.0**lift) if lift else e
+        if not lift:
+            e = jnp.exp(v)
+            return e if low is None else e * (1 + _short_expm1(low))
+        # Where exp(v) would be subnormal, the factor goes into the exponent beforehand.
+        deep = v < Portable.lowest(v) / 2
+        high, rest = _split(lift * _LN2)
+        low = jnp.where(deep, rest, 0.0) + (0.0 if low is None else low)
+        e = jnp.exp(jnp.where(deep, v + high, v)) * (1 + _short_expm1(low))
+        return e * jnp.where(deep, 1.0, 2.0**lift)
 
     @staticmethod
-    def expm1(v: Array) -> Array:
-        """exp(v) - 1, exact also where v is small."""
-        return jnp.expm1(v)
+    def expm1(v: Array, low: Array | None = None) -> Array:
+        """exp(v + low) - 1, exact also where v is small; `v` from `lowest` to `highest`."""
+        minus = jnp.expm1(v)
+        return minus if low is None else minus + (1 + minus) * _short_expm1(low)
 
     @classmethod
     def exp_and_expm1(cls, v: Array, *, lift: int = 0) -> tuple[Array, Array]:
@@ -102,23 +115,55 @@ class Portable:
         return cls.exp(v, lift=lift), jnp.expm1(v)
 
     @classmethod
-    def decay(cls, a: Array) -> tuple[Array, Array]:
-        """2^LIFT exp(-a) and exp(-a), for an `a` from `magnitude`."""
-        lifted = cls.exp(-a, lift=LIFT)
-        return lifted, lifted * DROP
+    def decay(cls, x: Array, factor: Array | float = 1.0) -> tuple[Array, Array, Array]:
+        """a = abs(factor * x), 2^LIFT exp(-a) and exp(-a), for an x within `reach`."""
+        high, low = cls.product(x, factor)
+        if low is not None:
+            low = jnp.where(jnp.signbit(high), low, -low)
+        a = cls.absolute(high)
+        lifted = cls.exp(-a, low, lift=LIFT)
+        return a if low is None else a - low, lifted, lifted * DROP
 
-    @classmethod
-    def log1p_of_exp(cls, e: Array) -> Array:
+    @staticmethod
+    def log1p_of_exp(e: Array) -> Array:
         """log(1 + e) for 0 <= e <= 1."""
         return jnp.log1p(e)
 
     @staticmethod
-    def chop(x: Array, bits: int) -> Array:
-        """`x` without the last `bits` bits of its significand: short numbers multiply exactly."""
+    def short(x: Array, bits: int) -> Array:
+        """`x` rounded to `bits` bits: short numbers multiply without rounding.
+
+        A constant to autodiff: use it where the remainder is added again.
+        """
         integer = jnp.int64 if x.dtype == jnp.float64 else jnp.int32
-        return lax.bitcast_convert_type(
-            lax.bitcast_convert_type(lax.stop_gradient(x), integer) & -(1 << bits), x.dtype
-        )
+        dropped = jnp.finfo(x.dtype).nmant + 1 - bits
+        pattern = lax.bitcast_convert_type(lax.stop_gradient(x), integer) + (1 << (dropped - 1))
+        return lax.bitcast_convert_type(pattern & -(1 << dropped), x.dtype)
+
+    @staticmethod
+    def distance(root: tuple[float, float], a: Array) -> Array:
+        """root - a, for a root in two parts."""
+        return (root[0] - a) + root[1]
+
+    @staticmethod
+    def sum_in_two_parts(a: Array, b: Array) -> tuple[Array, Array]:
+        """a + b and what rounding took from it, for abs(a) >= abs(b)."""
+        high = a + b
+        return high, b - (high - a)
+
+    @classmethod
+    def product(cls, x: Array, factor: Array | float) -> tuple[Array, Array | None]:
+        """factor * x in two parts, the first exact, for an exponential to take both."""
+        if isinstance(factor, float) and math.frexp(factor)[0] in (0.5, -0.5, 0.0):
+            return factor * x, None  # a power of two rounds nothing
+        half = (jnp.finfo(x.dtype).nmant + 1) // 2
+        head = cls.short(x, half)
+        if isinstance(factor, float):
+            mantissa, exponent = math.frexp(factor)
+            factor_head = math.ldexp(math.trunc(math.ldexp(mantissa, half)), exponent - half)
+        else:
+            factor_head = cls.short(factor, half)
+        return head * factor_head, head * (factor - factor_head) + (x - head) * factor
 
 
 class Cpu(Portable):
@@ -161,11 +206,11 @@ class Cpu(Portable):
         scale, fraction = _reduced_expm1(v, low, lift)
         return scale * (1 + fraction)
 
-    @classmethod
-    def expm1(cls, v: Array) -> Array:
+    @staticmethod
+    def expm1(v: Array, low: Array | None = None) -> Array:
         if v.dtype != jnp.float32:
-            return Portable.expm1(v)
-        scale, fraction = _reduced_expm1(v)
+            return Portable.expm1(v, low)
+        scale, fraction = _reduced_expm1(v, low)
         return scale * fraction + (scale - 1)
 
     @classmethod
@@ -176,8 +221,14 @@ class Cpu(Portable):
         unlifted = scale * 2.0**-lift
         return scale * (1 + fraction), unlifted * fraction + (unlifted - 1)
 
-    @classmethod
-    def log1p_of_exp(cls, e: Array) -> Array:
+    @staticmethod
+    def distance(root: tuple[float, float], a: Array) -> Array:
+        # XLA would add the two constants; the barrier keeps the first out of its sight
+        high = lax.optimization_barrier(jnp.asarray(root[0], a.dtype))
+        return (high - a) + root[1]
+
+    @staticmethod
+    def log1p_of_exp(e: Array) -> Array:
         if e.dtype != jnp.float32:
             return Portable.log1p_of_exp(e)
         # log(1+e) = 2 atanh(v/2) with v = 2e/(2+e) <= 2/3: an odd series in v

@@ -50,10 +50,10 @@ class FromOutput(NamedTuple):
 
 
 class FromMask(NamedTuple):
-    """A slope that takes two values: which of them is kept, a byte per element.
+    """A slope that takes a few values: which of them is kept, a byte per element.
 
     Attributes:
-        mask: `mask(m, x, *parameters)`, boolean.
+        mask: `mask(m, x, *parameters)`, boolean or a small integer.
         slope: `slope(m, mask, *parameters)`.
     """
 
@@ -140,22 +140,17 @@ class Kernel:
 
     def residual(self, how: "How", x: Array, y: Array, arrays) -> tuple[Array, "Kernel"]:
         """What the slope by x is computed from, and the kernel that computes it."""
-        kept = how.keep
-        if kept == "default":
-            kept = self._least(how.numbers)
-        if kept == "output":
-            return y, self._output_slope
-        if kept == "mask":
-            return self.mask.mask(Portable, x, *_merge(how.numbers, arrays)), self._mask_slope
+        kept = self._least(how.numbers) if how.keep == "default" else how.keep
+        if kept == "output" and self.output:
+            return y, self._from("output", self.output.slope)
+        if kept == "mask" and self.mask:
+            bits = self.mask.mask(Portable, x, *_merge(how.numbers, arrays))
+            return bits, self._from("mask", self.mask.slope)
         return x, self.partial(0)
 
-    @functools.cached_property
-    def _output_slope(self) -> "Kernel":
-        return Kernel(self.output.slope)
-
-    @functools.cached_property
-    def _mask_slope(self) -> "Kernel":
-        return Kernel(self.mask.slope)
+    def _from(self, what: str, slope: Callable[..., Array]) -> "Kernel":
+        """The slope as a kernel of what is kept, made once."""
+        return self._partials.setdefault(f"slope from {what}", Kernel(slope))
 
     def _least(self, numbers: Numbers) -> str:
         if self.output and self.output.exact and self._follows_from_output(numbers):
@@ -233,8 +228,9 @@ def _compute_dtype(*arrays: Array):
 
 
 def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
-    if kernel.exact:
-        return kernel.value(Portable, x, *how.numbers)
+    if kernel.exact or not jnp.issubdtype(x.dtype, jnp.floating):
+        y = kernel.value(Portable, x, *_merge(how.numbers, arrays))
+        return y if y.dtype == x.dtype else y.astype(x.dtype)
     dtype = _compute_dtype(x, *arrays)
 
     def compute(m, x, *arrays):
@@ -301,12 +297,17 @@ def _varying_alike(*operands: Array) -> list[Array]:
 
 def _product(m, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: int, dtype) -> Array:
     compute = _compute_dtype(*operands)
-    wide = [a if a.dtype in (compute, jnp.bool_) else m.widen(a, compute) for a in operands]
+    wide = [a if a.dtype == compute or _is_code(a) else m.widen(a, compute) for a in operands]
     arguments, multipliers = wide[:residuals], wide[residuals:]
     product = kernel.value(m, arguments[0], *_merge(numbers, arguments[1:]))
     for multiplier in multipliers:
         product = product * multiplier
     return product if product.dtype == dtype else m.narrow(product, dtype)
+
+
+def _is_code(a: Array) -> bool:
+    """Whether a residual is a mask rather than numbers."""
+    return not jnp.issubdtype(a.dtype, jnp.floating)
 
 
 # --- Mechanism 1: a primitive ------------------------------------------------------------------
@@ -355,7 +356,9 @@ def _scale_jvp(primals, tangents, *, kernel: Kernel, numbers: Numbers, residuals
 
     out = scale_p.bind(*primals, kernel=kernel, numbers=numbers, residuals=residuals, dtype=dtype)
     terms = [derivative(i, t) for i, t in enumerate(tangents) if type(t) is not ad.Zero]
-    return out, functools.reduce(jnp.add, terms) if terms else ad.Zero.from_primal_value(out)
+    return out, functools.reduce(jnp.add, terms) if terms else ad.Zero(
+        jax.typeof(out).to_tangent_aval()
+    )
 
 
 def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals: int, dtype):
@@ -409,8 +412,8 @@ def _rematerialised(parameters: tuple, *operands: Array) -> Array:
     kernel, numbers, residuals, dtype = parameters
     compute = _compute_dtype(*operands)
     arguments, multipliers = operands[:residuals], operands[residuals:]
-    x, *arrays = (a if a.dtype == jnp.bool_ else a.astype(compute) for a in arguments)
-    if x.dtype == jnp.bool_:
+    x, *arrays = (a if _is_code(a) else a.astype(compute) for a in arguments)
+    if _is_code(x):
         product = kernel.value(Portable, x, *_merge(numbers, arrays))
     else:
         product = kernel.function(How(numbers, "input"), x, *arrays)

@@ -1,11 +1,13 @@
 """Sigmoids: functions that level off on both sides."""
 
+import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._arguments import require_ordered
 from .._arithmetic import DROP, LIFT
 from .._catalog import activation
-from .._derivatives import FromOutput, Kernel
+from .._derivatives import FromMask, FromOutput, Kernel
 
 
 @activation(
@@ -50,13 +52,13 @@ def _sigmoid(m, x):
 
 
 def _sigmoid_slope(m, x):
-    lifted, e = m.decay(m.magnitude(x))
+    _, lifted, e = m.decay(m.reach(x))
     q = 1 + e
     return lifted / (q * q) * DROP
 
 
 def _sigmoid_curvature(m, x):
-    lifted, minus = m.exp_and_expm1(-m.magnitude(x), lift=LIFT)
+    lifted, minus = m.exp_and_expm1(-m.absolute(m.reach(x)), lift=LIFT)
     q = 1 + lifted * DROP
     return m.with_sign(lifted * -minus / (q * (q * q)) * DROP, -x)
 
@@ -111,13 +113,13 @@ def _tanh(m, x):
 
 
 def _tanh_slope(m, x):
-    lifted, e = m.decay(m.magnitude(2 * x))
+    _, lifted, e = m.decay(m.reach(2 * x))
     q = 1 + e
     return 4 * lifted / (q * q) * DROP
 
 
 def _tanh_curvature(m, x):
-    lifted, minus = m.exp_and_expm1(-m.magnitude(2 * x), lift=LIFT)
+    lifted, minus = m.exp_and_expm1(-m.absolute(m.reach(2 * x)), lift=LIFT)
     q = 1 + lifted * DROP
     return m.with_sign(8 * lifted * -minus / (q * (q * q)) * DROP, -x)
 
@@ -126,4 +128,250 @@ TANH = Kernel(
     _tanh,
     x=Kernel(_tanh_slope, x=_tanh_curvature),
     output=FromOutput(lambda m, y: (1 - y) * (1 + y)),
+)
+
+
+@activation(
+    formula=lambda m, x: x / (1 + m.abs(x)),
+    source="Bergstra, Desjardins, Lamblin & Bengio, Quadratic polynomials learn better image "
+    "features, 2009",
+    kinks=lambda: {0.0: 1.0},
+    range=lambda: (-1.0, 1.0),
+    ulps=(2.0, 4.0, 6.0),
+)
+def soft_sign(x: ArrayLike) -> Array:
+    """Soft sign: levels off like tanh, but slowly.
+
+        soft_sign(x) = x / (1 + abs(x))        soft_sign'(x) = 1 / (1 + abs(x))^2
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, between -1 and 1.
+
+    Accuracy:
+        float32: value 2, slope 4, curvature 6 ULP. 16 bits: correctly rounded but for at most 2 of
+        the 65,536 inputs.
+
+    Edges:
+        The slope at 0 is 1; the curvature jumps there, from 2 to -2, and is taken as 0.
+        soft_sign(-inf) = -1, soft_sign(inf) = 1, with slope 0. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Bergstra, Desjardins, Lamblin & Bengio, Quadratic polynomials learn better image features,
+        2009
+
+    Example:
+        >>> jaxact.soft_sign(jnp.array([-3.0, 0.0, 1.0]))
+        Array([-0.75,  0.  ,  0.5 ], dtype=float32)
+    """
+    return SOFT_SIGN(x)
+
+
+def _soft_sign(m, x):
+    a = m.at_most(m.absolute(x), 2.0**60)  # beyond, the quotient is 1; and inf / inf is not
+    return m.with_sign(a / (1 + a), x)
+
+
+def _soft_sign_slope(m, x):
+    q = 1 + m.absolute(x)
+    return 1 / (q * q)
+
+
+def _soft_sign_curvature(m, x):
+    q = 1 + m.absolute(x)
+    return jnp.where(x == 0, 0.0, m.with_sign(2 / (q * (q * q)), -x))
+
+
+SOFT_SIGN = Kernel(
+    _soft_sign,
+    x=Kernel(_soft_sign_slope, x=_soft_sign_curvature),
+    output=FromOutput(lambda m, y: (1 - m.absolute(y)) ** 2),
+)
+
+
+@activation(
+    formula=lambda m, x: m.where(x <= -3, 0 * x, m.where(x >= 3, 0 * x + 1, (x + 3) / 6)),
+    source="Courbariaux et al., arXiv:1602.02830; with these constants Howard et al., "
+    "arXiv:1905.02244, section 5.2",
+    kinks=lambda: {-3.0: 0.0, 3.0: 0.0},
+    range=lambda: (0.0, 1.0),
+    ulps=(1.5, 0.5, 0.0),
+)
+def hard_sigmoid(x: ArrayLike) -> Array:
+    """Hard sigmoid: three straight lines in place of the logistic curve.
+
+        hard_sigmoid(x) = min(max(0, x + 3), 6) / 6
+        hard_sigmoid'(x) = 1/6 if -3 < x < 3, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, between 0 and 1.
+
+    Accuracy:
+        float32: value 1.5 ULP, slope half an ULP. 16 bits: correctly rounded.
+
+    Edges:
+        The slope at -3 and 3 is 0. hard_sigmoid(-inf) = 0, hard_sigmoid(inf) = 1. NaN gives NaN,
+        with slope 0. (ONNX's default is a slope of 0.2.)
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Courbariaux et al., arXiv:1602.02830; with these constants Howard et al., arXiv:1905.02244,
+        section 5.2
+
+    Example:
+        >>> jaxact.hard_sigmoid(jnp.array([-4.0, 0.0, 1.5]))
+        Array([0.  , 0.5 , 0.75], dtype=float32)
+    """
+    return HARD_SIGMOID(x)
+
+
+def _hard_sigmoid(m, x):
+    return m.clamp(x + 3, 0.0, 6.0) * (1 / 6)
+
+
+def _hard_sigmoid_slope(m, x):
+    return jnp.where(m.absolute(x) < 3, 1 / 6, 0.0)
+
+
+HARD_SIGMOID = Kernel(
+    _hard_sigmoid,
+    x=_hard_sigmoid_slope,
+    # Not from the output: just below 3 it rounds to 1, while the slope is still 1/6.
+    mask=FromMask(lambda m, x: jnp.abs(x) < 3, lambda m, mask: jnp.where(mask, 1 / 6, 0.0)),
+)
+
+
+@activation(
+    formula=lambda m, x, min_value=-1.0, max_value=1.0: m.where(
+        x > max_value, 0 * x + max_value, m.where(x < min_value, 0 * x + min_value, x)
+    ),
+    source="Collobert, Large scale machine learning, thesis, 2004",
+    samples=({}, {"min_value": -2.5, "max_value": 0.7}),
+    kinks=lambda min_value=-1.0, max_value=1.0: {min_value: 1.0, max_value: 1.0},
+    range=lambda min_value=-1.0, max_value=1.0: (min_value, max_value),
+    ulps=(0.5, 0.0, 0.0),
+)
+def hard_tanh(x: ArrayLike, min_value: ArrayLike = -1.0, max_value: ArrayLike = 1.0) -> Array:
+    """Hard tanh: the identity, cut off at both ends.
+
+        hard_tanh(x) = min(max(min_value, x), max_value)
+        hard_tanh'(x) = 1 if min_value <= x <= max_value, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers stay integers.
+        min_value: the lowest output; a number, or an array that broadcasts against x.
+        max_value: the highest output; likewise.
+
+    Returns:
+        Array of the shape of `x` (and the bounds, broadcast) and of the dtype of `x`.
+
+    Accuracy:
+        Exact but for the rounding of the bounds to the dtype of `x`, half an ULP at most.
+
+    Edges:
+        The slope at both bounds is 1 (torch: 0). hard_tanh(-inf) = min_value,
+        hard_tanh(inf) = max_value. NaN gives NaN, with slope 1.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if the bounds are numbers and min_value > max_value, or if one does not
+            broadcast.
+
+    Source:
+        Collobert, Large scale machine learning, thesis, 2004
+
+    Example:
+        >>> jaxact.hard_tanh(jnp.array([-3.0, 0.5, 2.0]))
+        Array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    require_ordered("jaxact.hard_tanh", ("min_value", min_value), ("max_value", max_value))
+    return HARD_TANH(x, min_value, max_value)
+
+
+def _hard_tanh(m, x, min_value, max_value):
+    return jnp.where(x > max_value, max_value, jnp.where(x < min_value, min_value, x))
+
+
+def _is_cut(m, x, min_value, max_value):
+    return (x > max_value) | (x < min_value)
+
+
+def _hard_tanh_slope(m, x, min_value, max_value):
+    return jnp.where(_is_cut(m, x, min_value, max_value), 0.0, 1.0)
+
+
+HARD_TANH = Kernel(
+    _hard_tanh,
+    x=_hard_tanh_slope,
+    min_value=lambda m, x, min_value, max_value: jnp.where(x < min_value, 1.0, 0.0),
+    max_value=lambda m, x, min_value, max_value: jnp.where(x > max_value, 1.0, 0.0),
+    mask=FromMask(_is_cut, lambda m, cut, min_value, max_value: jnp.where(cut, 0.0, 1.0)),
+    integers=True,
+)
+
+
+@activation(
+    formula=lambda m, x: m.where(x <= -1, 0 * x, m.where(x >= 1, 0 * x + 1, (x + 1) / 2)),
+    source="jax.nn.sparse_sigmoid; after Martins & Astudillo, ICML 2016, arXiv:1602.02068, "
+    "section 2.5",
+    kinks=lambda: {-1.0: 0.25, 1.0: 0.25},
+    range=lambda: (0.0, 1.0),
+    ulps=(0.5, 0.0, 0.0),
+)
+def sparse_sigmoid(x: ArrayLike) -> Array:
+    """Sparse sigmoid: the slope of `sparse_plus`, and sparsemax of two entries.
+
+        sparse_sigmoid(x) = min(max(0, (x + 1) / 2), 1)
+        sparse_sigmoid'(x) = 1/2 if -1 < x < 1, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, between 0 and 1.
+
+    Accuracy:
+        float32: value half an ULP, slope exact. 16 bits: correctly rounded.
+
+    Edges:
+        The slope at -1 and 1 is 1/4, as in jax.nn. sparse_sigmoid(-inf) = 0,
+        sparse_sigmoid(inf) = 1. NaN gives NaN, with slope 0.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        jax.nn.sparse_sigmoid; after Martins & Astudillo, ICML 2016, arXiv:1602.02068, section 2.5
+
+    Example:
+        >>> jaxact.sparse_sigmoid(jnp.array([-2.0, 0.0, 0.5]))
+        Array([0.  , 0.5 , 0.75], dtype=float32)
+    """
+    return SPARSE_SIGMOID(x)
+
+
+def _sparse_sigmoid(m, x):
+    return m.clamp(x, -1.0, 1.0) * 0.5 + 0.5
+
+
+def _quarters(m, x):
+    """The slope in quarters: 0 outside, 1 on the kinks, 2 inside."""
+    a = jnp.abs(x)
+    return (a < 1).astype(jnp.uint8) + (a <= 1).astype(jnp.uint8)
+
+
+SPARSE_SIGMOID = Kernel(
+    _sparse_sigmoid,
+    x=lambda m, x: 0.25 * _quarters(m, x).astype(x.dtype),
+    mask=FromMask(_quarters, lambda m, quarters: 0.25 * quarters),
 )

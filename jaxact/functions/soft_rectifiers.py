@@ -1,0 +1,305 @@
+"""Soft rectifiers: ReLU with its corner rounded, and what mirrors it."""
+
+import math
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from .._arguments import is_number, require
+from .._arithmetic import DROP
+from .._catalog import activation
+from .._derivatives import FromOutput, Kernel
+
+
+@activation(
+    formula=lambda m, x, beta=1.0: m.log1p(m.exp(beta * x)) / beta,
+    source="Dugas, Bengio, Belisle, Nadeau & Garcia, NIPS 2000",
+    samples=({"beta": 1.0}, {"beta": 3.0}, {"beta": 0.7}),
+    range=lambda beta=1.0: (0.0, math.inf),
+    ulps=(4.0, 4.0, 6.0),
+)
+def softplus(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+    """Softplus: a smooth rectifier whose slope is the sigmoid.
+
+        softplus(x) = log(1 + exp(beta * x)) / beta        softplus'(x) = sigmoid(beta * x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        beta: how sharp the corner is, positive; a number, or an array that broadcasts against x.
+
+    Returns:
+        Array of the shape of `x` (and `beta`, broadcast) and of the float dtype of `x`, positive.
+
+    Accuracy:
+        float32: value 4, slope 4, curvature 6 ULP, tails included. 16 bits: correctly rounded but
+        for at most 8 of the 65,536 inputs.
+
+    Edges:
+        softplus(-inf) = 0, softplus(inf) = inf, with slopes 0 and 1. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `beta` is a number and not positive, or does not broadcast against `x`.
+
+    Source:
+        Dugas, Bengio, Belisle, Nadeau & Garcia, NIPS 2000
+
+    Example:
+        >>> jaxact.softplus(jnp.array([-2.0, 0.0, 2.0]))
+        Array([0.12692802, 0.6931472 , 2.126928  ], dtype=float32)
+    """
+    if is_number(beta):
+        require(beta > 0, "jaxact.softplus", "beta", beta, "be positive")
+    return SOFTPLUS(x, beta)
+
+
+def _softplus(m, x, beta):
+    _, _, e = m.decay(m.reach(x, beta), beta)
+    return m.at_least(x, 0.0) + m.log1p_of_exp(e) / beta
+
+
+def _softplus_slope(m, x, beta):
+    _, lifted, e = m.decay(m.reach(x, beta), beta)
+    return jnp.where(beta * x >= 0, 1.0, lifted * DROP) / (1 + e)
+
+
+def _softplus_curvature(m, x, beta):
+    _, lifted, e = m.decay(m.reach(x, beta), beta)
+    q = 1 + e
+    return beta * (lifted / (q * q)) * DROP
+
+
+def _softplus_by_beta(m, x, beta):
+    """Minus the entropy of sigmoid(beta x), over beta^2: a sum without cancellation."""
+    a, lifted, e = m.decay(m.reach(x, beta), beta)
+    return -(m.log1p_of_exp(e) + a * (lifted / (1 + e)) * DROP) / (beta * beta)
+
+
+def _softplus_slope_by_beta(m, x, beta):
+    near = m.reach(x, beta)
+    _, lifted, e = m.decay(near, beta)
+    q = 1 + e
+    return near * (lifted / (q * q)) * DROP
+
+
+def _softplus_by_beta_twice(m, x, beta):
+    near = m.reach(x, beta)
+    _, lifted, e = m.decay(near, beta)
+    q = 1 + e
+    bend = near * near * (lifted / (q * q)) * DROP / beta
+    return bend - 2 / beta * _softplus_by_beta(m, x, beta)
+
+
+SOFTPLUS = Kernel(
+    _softplus,
+    x=Kernel(_softplus_slope, x=_softplus_curvature, beta=_softplus_slope_by_beta),
+    beta=Kernel(_softplus_by_beta, x=_softplus_slope_by_beta, beta=_softplus_by_beta_twice),
+    output=FromOutput(lambda m, y, beta: -m.expm1(m.clamp(-beta * y, m.lowest(y), 0.0))),
+)
+
+
+@activation(
+    formula=lambda m, x: -m.log1p(m.exp(-x)),
+    source="the logarithm of the logistic sigmoid",
+    range=lambda: (-math.inf, 0.0),
+    ulps=(3.0, 4.0, 6.0),
+)
+def log_sigmoid(x: ArrayLike) -> Array:
+    """Logarithm of the sigmoid: the log-likelihood of a logistic model.
+
+        log_sigmoid(x) = -log(1 + exp(-x))        log_sigmoid'(x) = sigmoid(-x)
+
+    Args:
+        x: log-odds of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, negative.
+
+    Accuracy:
+        float32: value 3, slope 4, curvature 6 ULP, tails included. 16 bits: correctly rounded but
+        for at most 8 of the 65,536 inputs.
+
+    Edges:
+        log_sigmoid(-inf) = -inf, log_sigmoid(inf) = 0, with slopes 1 and 0. NaN gives NaN, with
+        slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        the logarithm of the logistic sigmoid
+
+    Example:
+        >>> jaxact.log_sigmoid(jnp.array([-2.0, 0.0, 2.0]))
+        Array([-2.126928  , -0.6931472 , -0.12692802], dtype=float32)
+    """
+    return LOG_SIGMOID(x)
+
+
+def _log_sigmoid(m, x):
+    return -_softplus(m, -x, 1.0)
+
+
+def _log_sigmoid_slope(m, x):
+    return _softplus_slope(m, -x, 1.0)
+
+
+def _log_sigmoid_curvature(m, x):
+    return -_softplus_curvature(m, x, 1.0)
+
+
+LOG_SIGMOID = Kernel(
+    _log_sigmoid,
+    x=Kernel(_log_sigmoid_slope, x=_log_sigmoid_curvature),
+    output=FromOutput(lambda m, y: -m.expm1(m.clamp(y, m.lowest(y), 0.0))),
+)
+
+
+@activation(
+    formula=lambda m, x, b=4.0: (x + m.sqrt(x * x + b)) / 2,
+    source="Barron, arXiv:2112.11687, equation 1",
+    samples=({"b": 4.0}, {"b": 0.01}, {"b": 100.0}),
+    range=lambda b=4.0: (0.0, math.inf),
+    ulps=(3.0, 6.0, 6.0),
+)
+def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
+    """Squareplus: a smooth rectifier without an exponential.
+
+        squareplus(x) = (x + sqrt(x^2 + b)) / 2
+        squareplus'(x) = (1 + x / sqrt(x^2 + b)) / 2
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        b: the width of the rounded corner squared, not negative; a number, or an array that
+            broadcasts against x. squareplus(0) = sqrt(b) / 2.
+
+    Returns:
+        Array of the shape of `x` (and `b`, broadcast) and of the float dtype of `x`, positive.
+
+    Accuracy:
+        float32: value 3, slope 6, curvature 6 ULP, tails included. 16 bits: correctly rounded but
+        for at most 5 of the 65,536 inputs.
+
+    Edges:
+        squareplus(-inf) = 0, squareplus(inf) = inf, with slopes 0 and 1. NaN gives NaN, with
+        slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `b` is a negative number, or does not broadcast against `x`.
+
+    Source:
+        Barron, arXiv:2112.11687, equation 1
+
+    Example:
+        >>> jaxact.squareplus(jnp.array([-1.5, 0.0, 1.5]))
+        Array([0.5, 1. , 2. ], dtype=float32)
+    """
+    if is_number(b):
+        require(b >= 0, "jaxact.squareplus", "b", b, "be 0 or more")
+    return SQUAREPLUS(x, b)
+
+
+def _hypotenuse(m, a, b):
+    """sqrt(a^2 + b), also where the square overflows."""
+    huge = 2.0 ** (jnp.finfo(a.dtype).maxexp // 2 - 4)
+    near = m.at_most(a, huge)
+    r = jnp.sqrt(near * near + b)
+    return jnp.where(r < a, a, r)
+
+
+def _squareplus(m, x, b):
+    a = m.absolute(x)
+    r = _hypotenuse(m, a, b)
+    # (r + x) / 2 cancels below zero; (r - a) (r + a) = b does not
+    return m.at_least(x, 0.0) + jnp.where(r > 0, b / 2, 0.0) / jnp.where(r > 0, r + a, 1.0)
+
+
+def _squareplus_slope(m, x, b):
+    a = m.absolute(x)
+    r = _hypotenuse(m, a, b)
+    t = (b / 2) / (r * (r + a))
+    return jnp.where(x > 0, 1 - t, t)
+
+
+def _squareplus_curvature(m, x, b):
+    r = jnp.sqrt(x * x + b)
+    return (b / 2) / (r * (r * r))
+
+
+def _squareplus_by_b(m, x, b):
+    return 0.25 / _hypotenuse(m, m.absolute(x), b)
+
+
+def _squareplus_slope_by_b(m, x, b):
+    r = jnp.sqrt(x * x + b)
+    return -0.25 * (m.clamp(x / r, -1.0, 1.0) / (r * r))
+
+
+SQUAREPLUS = Kernel(
+    _squareplus,
+    x=Kernel(_squareplus_slope, x=_squareplus_curvature, b=_squareplus_slope_by_b),
+    b=Kernel(_squareplus_by_b, x=_squareplus_slope_by_b),
+    # y = (x + r) / 2 and b = 4 y (y - x), so y / r = y^2 / (y^2 + b / 4)
+    output=FromOutput(lambda m, y, b: 1 / (1 + (b / 4) / (y * y))),
+)
+
+
+@activation(
+    formula=lambda m, x: m.where(x <= -1, 0 * x, m.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    source="jax.nn.sparse_plus; after Martins & Astudillo, ICML 2016, arXiv:1602.02068",
+    kinks=lambda: {-1.0: 0.0, 1.0: 1.0},
+    range=lambda: (0.0, math.inf),
+    ulps=(2.0, 0.5, 0.0),
+)
+def sparse_plus(x: ArrayLike) -> Array:
+    """Sparse plus: a rectifier whose corner is a parabola, exactly zero below -1.
+
+        sparse_plus(x) = 0 if x <= -1, (x + 1)^2 / 4 if -1 < x < 1, x if x >= 1
+        sparse_plus'(x) = sparse_sigmoid(x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, not negative.
+
+    Accuracy:
+        float32: value 2 ULP, slope half an ULP, curvature exact. 16 bits: correctly rounded but for
+        at most 2 of the 65,536 inputs.
+
+    Edges:
+        The slope is continuous; the curvature at -1 and 1 is 0. sparse_plus(-inf) = 0,
+        sparse_plus(inf) = inf, with slopes 0 and 1. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        jax.nn.sparse_plus; after Martins & Astudillo, ICML 2016, arXiv:1602.02068
+
+    Example:
+        >>> jaxact.sparse_plus(jnp.array([-2.0, 0.0, 3.0]))
+        Array([0.  , 0.25, 3.  ], dtype=float32)
+    """
+    return SPARSE_PLUS(x)
+
+
+def _sparse_plus(m, x):
+    t = m.clamp(x, -1.0, 1.0) + 1
+    return jnp.where(x > 1, x, 0.25 * (t * t))
+
+
+def _sparse_plus_slope(m, x):
+    return m.clamp(x, -1.0, 1.0) * 0.5 + 0.5
+
+
+def _sparse_plus_curvature(m, x):
+    return jnp.where(m.absolute(x) < 1, 0.5, 0.0)
+
+
+SPARSE_PLUS = Kernel(
+    _sparse_plus,
+    x=Kernel(_sparse_plus_slope, x=_sparse_plus_curvature),
+)
