@@ -17,8 +17,8 @@ class Series:
     """A power series in t, cut off after `ctx.cap` terms, whose coefficients are balls.
 
     Comparisons look at the constant terms, so a branch is chosen by the point and not by its
-    neighbourhood. A quotient whose divisor vanishes is not a number, and raises nothing: it may
-    stand in a branch that is not taken.
+    neighbourhood. A quotient whose divisor may be zero is not a number, and raises nothing: it
+    may stand in a branch that is not taken.
     """
 
     __slots__ = ("terms",)
@@ -55,6 +55,12 @@ class Series:
     __radd__ = __add__
     __rmul__ = __mul__
 
+    __hash__ = None
+
+    def __eq__(self, other):
+        a, b = self.terms[0], _constant(other)
+        return _decide(a == b, a != b)
+
     def __gt__(self, other):
         a, b = self.terms[0], _constant(other)
         return _decide(a > b, a <= b)
@@ -82,27 +88,27 @@ class Balls(Branches):
         return Series([arb(digits)])
 
     def exp(self, x):
-        return Series(_series(x).exp())
+        return Series(as_terms(x).exp())
 
     def expm1(self, x):
-        x = _series(x)
+        x = as_terms(x)
         return _replace_constant(x.exp(), x[0].expm1())
 
     def log(self, x):
-        return Series(_series(x).log())
+        return Series(as_terms(x).log())
 
     def log1p(self, x):
-        x = _series(x)
+        x = as_terms(x)
         return _replace_constant((1 + x).log(), x[0].log1p())
 
     def sqrt(self, x):
-        return Series(_series(x).sqrt())
+        return Series(as_terms(x).sqrt())
 
     def sin(self, x):
-        return Series(_series(x).sin())
+        return Series(as_terms(x).sin())
 
     def cos(self, x):
-        return Series(_series(x).cos())
+        return Series(as_terms(x).cos())
 
     def sinh(self, x):
         growth = self.expm1(x)
@@ -113,31 +119,32 @@ class Balls(Branches):
         return (growth + 1 / growth) / 2
 
     def tanh(self, x):
-        """Through the exponential that decays: the derivatives then keep their relative accuracy."""
-        falling = _series(x)[0] < 0
+        """Through the exponential that decays, which keeps the derivatives accurate."""
+        falling = as_terms(x)[0] < 0
         decay = self.expm1(2 * x if falling else -2 * x)
         rise = decay / (2 + decay)
         return rise if falling else -rise
 
     def atan(self, x):
-        return Series(_series(x).atan())
+        return Series(as_terms(x).atan())
 
     def erf(self, x):
-        return Series(_series(x).erf())
+        return Series(as_terms(x).erf())
 
     def erfc(self, x):
-        return Series(_series(x).erfc())
+        return Series(as_terms(x).erfc())
 
 
 BALLS = Balls()
 
 
+def as_terms(value) -> arb_series:
+    """The power series that a formula returned, be it a number."""
+    return value.terms if isinstance(value, Series) else arb_series([value])
+
+
 def _terms(value):
     return value.terms if isinstance(value, Series) else value
-
-
-def _series(value):
-    return value.terms if isinstance(value, Series) else arb_series([value])
 
 
 def _constant(value):
@@ -149,8 +156,8 @@ def _replace_constant(series, constant):
 
 
 def _quotient(dividend, divisor):
-    constant = divisor[0] if isinstance(divisor, arb_series) else divisor
-    if constant == 0:
+    constant = divisor[0] if isinstance(divisor, arb_series) else arb(divisor)
+    if constant.contains(0):
         return Series([arb.nan()] * ctx.cap)
     return Series(dividend / divisor)
 

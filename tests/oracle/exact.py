@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb, ctx
 from numpy.typing import ArrayLike, DTypeLike
 
-from .balls import BALLS, Series, Undecided
+from .balls import BALLS, Series, Undecided, as_terms
 
 _ACCURACY = 70  # bits, relative: what a pair of doubles has to hold for a float64 to be judged
 _PRECISIONS = (128, 256, 512, 1024, 2048, 4096)
@@ -35,42 +35,45 @@ def evaluate(
     wrt: str | None = None,
     times: int = 1,
     dtype: DTypeLike = np.float64,
-) -> Exact:
+) -> list[Exact]:
     """The formula's derivatives in x at every point, from the value up to the given order.
 
     Every point is evaluated in ball arithmetic, at doubled precision until all its derivatives are
-    known to 70 bits, or known to vanish in `dtype`.
+    known to 70 bits, or known to be so small that `dtype` rounds them to zero.
 
     Args:
         formula: `formula(m, x, **params)`, see `jaxact._catalog.Entry`.
         xs: finite points, one axis.
         order: the highest derivative in x.
-        params: the formula's parameters, each one number or one for every point.
+        params: the formula's parameters, each one number, or one for every point, or a flag.
         wrt: a parameter to differentiate by as well.
         times: how often to differentiate by it.
-        dtype: the format to be judged: numbers that it rounds to zero may be reported as zero.
+        dtype: the format to be judged: numbers that it rounds to zero are given as zero.
 
     Returns:
-        Arrays of shape (order + 1, number of points); row n holds the n-th derivative.
+        For every order from 0, the derivative at all points.
 
     Raises:
         Undecided: if 4096 bits do not suffice, as where the formula is not defined.
     """
     xs = np.asarray(xs, dtype=np.float64)
-    names = tuple(params or ())
-    columns = [np.broadcast_to(np.asarray(params[name], np.float64), xs.shape) for name in names]
+    flags = {name: value for name, value in (params or {}).items() if isinstance(value, bool)}
+    numbers = {name: value for name, value in (params or {}).items() if name not in flags}
+    columns = [np.broadcast_to(np.asarray(v, np.float64), xs.shape) for v in numbers.values()]
     points = list(zip(xs.tolist(), *(column.tolist() for column in columns), strict=True))
     hi, lo = np.zeros((2, order + 1, len(points)))
+    info = ml_dtypes.finfo(dtype)
+    exponent = info.minexp - info.nmant - 1  # half the least subnormal number
     pending = range(len(points))
     for precision in _PRECISIONS:
         with _working(precision, (order + 1) * (times + 1 if wrt else 1)):
-            vanishing = arb(2) ** _exponent_rounded_to_zero(dtype)
+            vanishing = arb(2) ** exponent
             undecided = []
             for i in pending:
                 x, *values = points[i]
-                arguments = dict(zip(names, values, strict=True))
+                arguments = {name: Series([v]) for name, v in zip(numbers, values, strict=True)}
                 try:
-                    balls = _derivatives(formula, x, order, arguments, wrt, times)
+                    balls = _derivatives(formula, x, order, arguments | flags, wrt, times)
                     for n, ball in enumerate(balls):
                         hi[n, i], lo[n, i] = _two_doubles(ball, vanishing)
                 except Undecided:
@@ -78,7 +81,8 @@ def evaluate(
         pending = undecided
     if pending:
         raise Undecided(f"no value at {points[pending[0]]}: 4096 bits do not suffice")
-    return Exact(hi, lo)
+    hi[np.abs(hi) < 2.0**exponent] = 0
+    return [Exact(*pair) for pair in zip(hi, np.where(hi == 0, 0, lo), strict=True)]
 
 
 def _derivatives(formula, x, order, params, wrt, times) -> Iterator[arb]:
@@ -89,21 +93,18 @@ def _derivatives(formula, x, order, params, wrt, times) -> Iterator[arb]:
     times! times the coefficient of (x's step)^k (p's step)^times: all else cancels.
     """
     if wrt is None:
-        series = _series(formula(BALLS, Series([x, 1]), **params))
+        series = as_terms(formula(BALLS, Series([x, 1]), **params))
         return (math.factorial(k) * series[k] for k in range(order + 1))
     stride = order + 1
-    moving = [Series([params[wrt], *[0] * order, i]) for i in range(times + 1)]
-    paths = [_series(formula(BALLS, Series([x, 1]), **{**params, wrt: p})) for p in moving]
+    step = Series([0] * stride + [1])
+    moving = [params[wrt] + i * step for i in range(times + 1)]
+    paths = [as_terms(formula(BALLS, Series([x, 1]), **params | {wrt: p})) for p in moving]
     signed = [(-1) ** (times - i) * math.comb(times, i) for i in range(times + 1)]
     return (
         math.factorial(k)
         * sum(c * path[times * stride + k] for c, path in zip(signed, paths, strict=True))
         for k in range(order + 1)
     )
-
-
-def _series(value):
-    return value.terms if isinstance(value, Series) else Series([value]).terms
 
 
 def _two_doubles(ball: arb, vanishing: arb) -> tuple[float, float]:
@@ -114,11 +115,6 @@ def _two_doubles(ball: arb, vanishing: arb) -> tuple[float, float]:
     if ball.abs_upper() < vanishing:
         return 0.0, 0.0
     raise Undecided
-
-
-def _exponent_rounded_to_zero(dtype: DTypeLike) -> int:
-    info = ml_dtypes.finfo(dtype)
-    return info.minexp - info.nmant - 1
 
 
 @contextmanager

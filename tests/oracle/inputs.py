@@ -8,9 +8,13 @@ from numpy.typing import DTypeLike
 _ACTIVE = (-4, 7)  # activations bend where 2^-4 <= |x| < 2^7: sampled as densely as all the rest
 
 
-def all_patterns(dtype: DTypeLike) -> np.ndarray:
-    """All 65,536 bit patterns of a 16-bit format, infinities and not-a-numbers included."""
-    return np.arange(2**16, dtype=np.uint16).view(dtype)
+def all_patterns(dtype: DTypeLike, *, finite: bool = True) -> np.ndarray:
+    """All numbers of a 16-bit format, or else all its 65,536 bit patterns."""
+    patterns = np.arange(2**16, dtype=np.uint16)
+    if finite:
+        exponent_bits = np.array(np.inf, dtype).view(np.uint16)
+        patterns = patterns[patterns & exponent_bits != exponent_bits]
+    return patterns.view(dtype)
 
 
 def stratified(

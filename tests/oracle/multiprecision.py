@@ -35,8 +35,8 @@ def derivative(formula, x, order=0, params=None, digits=50):
 
     The formula must be smooth at the point. `digits` has to cover what the formula cancels.
     """
-    params = params or {}
     with _mp.workdps(digits):
+        params = {k: v if isinstance(v, bool) else _mp.mpf(v) for k, v in (params or {}).items()}
         return _mp.diff(lambda t: formula(MULTIPRECISION, t, **params), _mp.mpf(x), order)
 
 

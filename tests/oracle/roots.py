@@ -43,12 +43,20 @@ def find_roots(
     """
 
     def derivative(xs):
-        return evaluate(formula, xs, order, params, wrt=wrt).hi[order]
+        return evaluate(formula, xs, order, params, wrt=wrt)[order].hi
 
     grid = np.linspace(*span, int(32 * (span[1] - span[0])) + 1)
     values = derivative(grid)
     nonzero = np.flatnonzero(values)
-    changes = np.signbit(values[nonzero[1:]]) != np.signbit(values[nonzero[:-1]])
-    brackets = np.diff(nonzero) <= 2  # at most one zero of the grid between them
-    left, right = (grid[nonzero[ends][changes & brackets]] for ends in (slice(-1), slice(1, None)))
-    ...
+    first, second = nonzero[:-1], nonzero[1:]
+    changes = (values[first] * values[second] < 0) & (second - first <= 2)
+    left, right, sign = grid[first[changes]], grid[second[changes]], np.sign(values[first[changes]])
+    for _ in range(64):
+        middle = (left + right) / 2
+        before = np.sign(derivative(middle)) == sign
+        left, right = np.where(before, middle, left), np.where(before, right, middle)
+
+    around = right[:, None] + np.linspace(-REACH, REACH, 65)
+    scales = np.max(np.abs(derivative(around.ravel()).reshape(around.shape)), axis=1)
+    jump = np.abs(derivative(right) - derivative(left)) > scales * 2.0**-20
+    return [Root(*root) for root in zip(right[~jump].tolist(), scales[~jump].tolist(), strict=True)]

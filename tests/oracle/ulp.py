@@ -27,14 +27,13 @@ def is_normal(numbers: Exact | ArrayLike, dtype: DTypeLike) -> np.ndarray:
 @_quiet
 def nearest(exact: Exact, dtype: DTypeLike) -> np.ndarray:
     """The exact numbers correctly rounded to `dtype`, ties to even, held in float64."""
-    last = _last_place(exact.hi, dtype)
-    scaled = np.ldexp(exact.hi, -last)
+    unit = _unit(exact.hi, dtype)
+    scaled = exact.hi / unit
     below = np.floor(scaled)
     decided_by_lo = (scaled - below == 0.5) & (exact.lo != 0)
-    rounded = np.where(decided_by_lo, below + (exact.lo > 0), np.rint(scaled))
-    rounded = np.ldexp(rounded, last)
-    overflows = np.abs(rounded) > float(ml_dtypes.finfo(dtype).max)
-    return np.where(overflows, np.copysign(np.inf, exact.hi), rounded)
+    rounded = np.where(decided_by_lo, below + (exact.lo > 0), np.rint(scaled)) * unit
+    fits = np.abs(rounded) <= float(ml_dtypes.finfo(dtype).max)
+    return np.where(fits, rounded, np.copysign(np.inf, exact.hi))
 
 
 @_quiet
@@ -44,24 +43,29 @@ def ulp_error(got: np.ndarray, exact: Exact) -> np.ndarray:
     It is infinite where the result is not a number, and where either the result or the correctly
     rounded number is infinite, but not both.
     """
-    rounded, results = nearest(exact, got.dtype), got.astype(np.float64)
-    distance = np.abs(results - exact.hi - exact.lo)
-    units = np.ldexp(distance, -_last_place(rounded, got.dtype))
-    measurable = np.isfinite(results) & np.isfinite(rounded)
-    return np.where(measurable, units, np.where(results == rounded, 0.0, np.inf))
+    return _units(got.astype(np.float64), nearest(exact, got.dtype), exact, got.dtype)
 
 
+@_quiet
 def is_misrounded(got: np.ndarray, exact: Exact) -> np.ndarray:
     """Whether another number of the format is nearer to the exact one than the result is.
 
     Nearer by 2^-20 of a unit at least: either neighbour of a tie is right.
     """
-    best = nearest(exact, got.dtype).astype(got.dtype)
-    return ulp_error(got, exact) > ulp_error(best, exact) + 2.0**-20
+    rounded, results = nearest(exact, got.dtype), got.astype(np.float64)
+    best = _units(rounded, rounded, exact, got.dtype)
+    return _units(results, rounded, exact, got.dtype) > best + 2.0**-20
 
 
-def _last_place(numbers: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-    """The exponent of the unit in the last place."""
+def _units(results: np.ndarray, rounded: np.ndarray, exact: Exact, dtype: DTypeLike) -> np.ndarray:
+    units = np.abs(results - exact.hi - exact.lo) / _unit(rounded, dtype)
+    measurable = np.isfinite(results) & np.isfinite(rounded)
+    return np.where(measurable, units, np.where(results == rounded, 0.0, np.inf))
+
+
+def _unit(numbers: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    """The unit in the last place: the power of two within each number, times eps."""
     info = ml_dtypes.finfo(dtype)
-    exponent = np.frexp(numbers)[1] - 1
-    return np.where(numbers == 0, info.minexp, np.maximum(exponent, info.minexp)) - info.nmant
+    exponent_bits = np.float64(np.inf).view(np.int64)
+    powers = (numbers.view(np.int64) & exponent_bits).view(np.float64)
+    return np.maximum(powers, float(info.smallest_normal)) * float(info.eps)
