@@ -11,6 +11,7 @@ activation stays a normal number for as long as the true result is one.
 """
 
 import math
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -115,19 +116,20 @@ class Portable:
         return cls.exp(v, lift=lift), jnp.expm1(v)
 
     @classmethod
-    def decay(cls, x: Array, factor: Array | float = 1.0) -> tuple[Array, Array, Array]:
-        """a = abs(factor * x), 2^LIFT exp(-a) and exp(-a), for an x within `reach`."""
-        high, low = cls.product(x, factor)
-        if low is not None:
-            low = jnp.where(jnp.signbit(high), low, -low)
+    def decay(cls, x: Array, factor: Array | float = 1.0) -> "Decay":
+        """exp(-a) with a = abs(factor * x), for an x within `reach`."""
+        high, rest = cls.product(x, factor)
+        if rest is not None:
+            rest = jnp.where(jnp.signbit(high), -rest, rest)
         a = cls.absolute(high)
-        lifted = cls.exp(-a, low, lift=LIFT)
-        return a if low is None else a - low, lifted, lifted * DROP
+        lifted = cls.exp(-a, None if rest is None else -rest, lift=LIFT)
+        return Decay(a, rest, lifted, lifted * DROP)
 
     @staticmethod
-    def log1p_of_exp(e: Array) -> Array:
-        """log(1 + e) for 0 <= e <= 1."""
-        return jnp.log1p(e)
+    def log1p(lifted: Array, e: Array) -> Array:
+        """2^LIFT log(1 + e), for what `decay` returns."""
+        small = e < 0.5 * jnp.finfo(e.dtype).eps ** 0.5
+        return jnp.where(small, lifted * (1 - 0.5 * e), jnp.log1p(e) * 2.0**LIFT)
 
     @staticmethod
     def short(x: Array, bits: int) -> Array:
@@ -153,17 +155,53 @@ class Portable:
 
     @classmethod
     def product(cls, x: Array, factor: Array | float) -> tuple[Array, Array | None]:
-        """factor * x in two parts, the first exact, for an exponential to take both."""
-        if isinstance(factor, float) and math.frexp(factor)[0] in (0.5, -0.5, 0.0):
-            return factor * x, None  # a power of two rounds nothing
-        half = (jnp.finfo(x.dtype).nmant + 1) // 2
-        head = cls.short(x, half)
+        """factor * x and what rounding took from it."""
+        high = factor * x
+        if isinstance(factor, float) and abs(math.frexp(factor)[0]) in (0.0, 0.5):
+            return high, None  # a power of two rounds nothing
+        bits = (jnp.finfo(x.dtype).nmant + 1) // 2
+        head = cls.short(x, bits)
         if isinstance(factor, float):
             mantissa, exponent = math.frexp(factor)
-            factor_head = math.ldexp(math.trunc(math.ldexp(mantissa, half)), exponent - half)
+            factor_head = math.ldexp(round(math.ldexp(mantissa, bits)), exponent - bits)
         else:
-            factor_head = cls.short(factor, half)
-        return head * factor_head, head * (factor - factor_head) + (x - head) * factor
+            factor_head = cls.short(factor, bits)
+        low = head * (factor - factor_head) + (x - head) * factor
+        return high, cls._if_normal(high, (head * factor_head - high) + low)
+
+    @classmethod
+    def quotient(cls, x: Array, divisor: Array | float) -> tuple[Array, Array | None]:
+        """x / divisor and what rounding took from it."""
+        high = x / divisor
+        back, rest = cls.product(high, divisor)
+        return high, None if rest is None else cls._if_normal(high, ((x - back) - rest) / divisor)
+
+    @staticmethod
+    def _if_normal(high: Array, low: Array) -> Array:
+        """`low`, but 0 where `high` is so small that the parts of `low` may have been flushed."""
+        info = jnp.finfo(high.dtype)
+        return jnp.where(jnp.abs(high) < float(info.tiny) / float(info.eps) ** 2, 0.0, low)
+
+
+class Decay(NamedTuple):
+    """A decaying exponential and its exponent.
+
+    Attributes:
+        a: the exponent without its sign, rounded; not negative.
+        rest: what rounding took from `a`, or None if nothing.
+        lifted: 2^LIFT exp(-a - rest).
+        e: exp(-a - rest).
+    """
+
+    a: Array
+    rest: Array | None
+    lifted: Array
+    e: Array
+
+    def short_of(self, number: float) -> Array:
+        """number - (a + rest), exact to the last place of a number beside which it is small."""
+        difference = number - self.a
+        return difference if self.rest is None else difference - self.rest
 
 
 class Cpu(Portable):
@@ -228,14 +266,15 @@ class Cpu(Portable):
         return (high - a) + root[1]
 
     @staticmethod
-    def log1p_of_exp(e: Array) -> Array:
+    def log1p(lifted: Array, e: Array) -> Array:
         if e.dtype != jnp.float32:
-            return Portable.log1p_of_exp(e)
+            return Portable.log1p(lifted, e)
         # log(1+e) = 2 atanh(v/2) with v = 2e/(2+e) <= 2/3: an odd series in v
-        v = (e + e) / (2 + e)
+        half = lifted / (2 + e)
+        v = half * (2 * DROP)
         w = v * v
         series = polynomial(w, 5.473527131e-4, 2.187432896e-3, 1.250678096e-2, 8.333301642e-2)
-        return v * w * series + v
+        return 2 * half * (w * series) + 2 * half
 
 
 def polynomial(x: Array, *coefficients: float | Array):

@@ -144,8 +144,9 @@ class Kernel:
         if kept == "output" and self.output:
             return y, self._from("output", self.output.slope)
         if kept == "mask" and self.mask:
-            bits = self.mask.mask(Portable, x, *_merge(how.numbers, arrays))
-            return bits, self._from("mask", self.mask.slope)
+            wide = [a.astype(_compute_dtype(x, *arrays)) for a in (x, *arrays)]
+            code = self.mask.mask(Portable, wide[0], *_merge(how.numbers, wide[1:]))
+            return code, self._from("mask", self.mask.slope)
         return x, self.partial(0)
 
     def _from(self, what: str, slope: Callable[..., Array]) -> "Kernel":
@@ -219,9 +220,8 @@ def _merge(numbers: Numbers, arrays) -> list:
 
 
 def _compute_dtype(*arrays: Array):
-    """Where a kernel computes: in float32 or wider."""
-    floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
-    return functools.reduce(jnp.promote_types, [jnp.promote_types(d, jnp.float32) for d in floats])
+    """Where a kernel computes: float32, or float64 if any of the arrays has it."""
+    return jnp.dtype(jnp.float64 if any(a.dtype == jnp.float64 for a in arrays) else jnp.float32)
 
 
 # --- The value ---------------------------------------------------------------------------------
@@ -370,7 +370,7 @@ def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals:
         return result
     others = [a for i, a in enumerate(operands) if i != position]
     summed = unknown.shape != ct.shape
-    wide = jnp.promote_types(unknown.dtype, jnp.float32) if summed else unknown.dtype
+    wide = _compute_dtype(unknown) if summed else unknown.dtype
     back = scale(kernel, numbers, others[:residuals], others[residuals:], ct, wide)
     result[position] = _sum_to(back, unknown.shape).astype(unknown.dtype) if summed else back
     return result

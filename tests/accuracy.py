@@ -20,7 +20,16 @@ import numpy as np
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from oracle import Exact, Score, all_patterns, evaluate, find_roots, score, stratified
+from oracle import (
+    Exact,
+    Score,
+    all_patterns,
+    evaluate,
+    evaluate_many,
+    find_roots,
+    score,
+    stratified,
+)
 
 import jaxact
 from jaxact import Entry
@@ -78,11 +87,12 @@ def measure(
     around = (*kinks, *(root.x for group in own_roots for root in group))
     xs = inputs(dtype, size, around)
     got = derivatives(functools.partial(entry.function, **parameters), xs)
-    exact = evaluate(entry.formula, xs.astype(np.float64), len(ORDERS) - 1, parameters, dtype=dtype)
-    smooth = ~np.isin(xs.astype(np.float64), kinks)
+    oracle = evaluate if xs.dtype == np.float64 else evaluate_many
+    exact = oracle(entry.formula, xs.astype(np.float64), len(ORDERS) - 1, parameters, dtype=dtype)
+    smooth = ~np.isin(xs, kinks.astype(xs.dtype))
     for order, (result, truth) in enumerate(zip(got, exact, strict=True)):
         kept = smooth if order else np.ones_like(smooth)
-        # A value is exact at its own root; for derivatives the rule near roots applies.
+        # A value is relatively exact beside its own root too; a derivative need not be.
         near = own_roots[order] if order else ()
         truth = Exact(truth.hi[kept], truth.lo[kept])
         result = score(xs[kept], result[kept], truth, near)
@@ -114,7 +124,9 @@ def _line(row: Row) -> str:
     s = row.score
     at = "" if s.worst == 0 else f"{s.at:.9g}"
     cells = (row.name, settings, row.dtype.name, ORDERS[row.order], f"{s.worst:.5g}", at)
-    return "| " + " | ".join((*cells, str(s.misrounded), str(s.counted), f"{s.near_root:.3g}")) + " |"
+    return (
+        "| " + " | ".join((*cells, str(s.misrounded), str(s.counted), f"{s.near_root:.3g}")) + " |"
+    )
 
 
 if __name__ == "__main__":

@@ -145,7 +145,9 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
 
 def _celu(m, x, alpha):
     high, low = _quotient_below(m, x, alpha)
-    return jnp.where(x > 0, x, alpha * m.expm1(m.at_least(high, m.lowest(x)), low))
+    info = jnp.finfo(x.dtype)
+    is_line = x > -float(info.tiny) / float(info.eps)  # beside 0 too, where x / alpha may vanish
+    return jnp.where(is_line, x, alpha * m.expm1(m.at_least(high, m.lowest(x)), low))
 
 
 def _celu_slope(m, x, alpha):
@@ -175,13 +177,7 @@ _BY_ALPHA = tuple(2 / (math.factorial(k) * (k + 2)) for k in range(13, -1, -1))
 
 def _quotient_below(m, x, alpha):
     """min(x, 0) / alpha in two parts, no lower than exp is lifted."""
-    lowest = m.lowest(x, lift=LIFT)
-    below = m.clamp(x, lowest * alpha, 0.0)
-    if not isinstance(alpha, float):  # the remainder of a division is exact in parts
-        high = m.short(below / alpha, (jnp.finfo(x.dtype).nmant + 1) // 2)
-        head, tail = m.product(alpha, high)
-        return high, ((below - head) - tail) / alpha
-    return m.product(below, 1 / alpha)
+    return m.quotient(m.clamp(x, m.lowest(x, lift=LIFT) * alpha, 0.0), alpha)
 
 
 def _exp_of_quotient(m, x, alpha, factor):

@@ -389,7 +389,7 @@ def rrelu(
     if key is None:
         return RRELU(x, (lower + upper) / 2)
     x = real(x, "rrelu")
-    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    dtype = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
     if distribution == "uniform":
         slope = jax.random.uniform(key, x.shape, dtype, lower, upper)
     else:

@@ -52,9 +52,9 @@ def _sigmoid(m, x):
 
 
 def _sigmoid_slope(m, x):
-    _, lifted, e = m.decay(m.reach(x))
-    q = 1 + e
-    return lifted / (q * q) * DROP
+    gate = m.decay(m.reach(x))
+    q = 1 + gate.e
+    return gate.lifted / (q * q) * DROP
 
 
 def _sigmoid_curvature(m, x):
@@ -113,9 +113,9 @@ def _tanh(m, x):
 
 
 def _tanh_slope(m, x):
-    _, lifted, e = m.decay(m.reach(2 * x))
-    q = 1 + e
-    return 4 * lifted / (q * q) * DROP
+    gate = m.decay(m.reach(2 * x))
+    q = 1 + gate.e
+    return 4 * gate.lifted / (q * q) * DROP
 
 
 def _tanh_curvature(m, x):
@@ -370,8 +370,12 @@ def _quarters(m, x):
     return (a < 1).astype(jnp.uint8) + (a <= 1).astype(jnp.uint8)
 
 
+def _from_quarters(m, quarters):
+    return jnp.where(quarters == 2, 0.5, jnp.where(quarters == 1, 0.25, 0.0))
+
+
 SPARSE_SIGMOID = Kernel(
     _sparse_sigmoid,
-    x=lambda m, x: 0.25 * _quarters(m, x).astype(x.dtype),
-    mask=FromMask(_quarters, lambda m, quarters: 0.25 * quarters),
+    x=lambda m, x: _from_quarters(m, _quarters(m, x)),
+    mask=FromMask(_quarters, _from_quarters),
 )

@@ -55,39 +55,40 @@ def softplus(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
 
 
 def _softplus(m, x, beta):
-    _, _, e = m.decay(m.reach(x, beta), beta)
-    return m.at_least(x, 0.0) + m.log1p_of_exp(e) / beta
+    gate = m.decay(m.reach(x, beta), beta)
+    return m.at_least(x, 0.0) + m.log1p(gate.lifted, gate.e) / beta * DROP
 
 
 def _softplus_slope(m, x, beta):
-    _, lifted, e = m.decay(m.reach(x, beta), beta)
-    return jnp.where(beta * x >= 0, 1.0, lifted * DROP) / (1 + e)
+    gate = m.decay(m.reach(x, beta), beta)
+    return jnp.where(beta * x >= 0, 1.0, gate.lifted * DROP) / (1 + gate.e)
+
+
+def _bell(gate):
+    """The slope of the sigmoid."""
+    q = 1 + gate.e
+    return gate.lifted / (q * q) * DROP
 
 
 def _softplus_curvature(m, x, beta):
-    _, lifted, e = m.decay(m.reach(x, beta), beta)
-    q = 1 + e
-    return beta * (lifted / (q * q)) * DROP
+    return beta * _bell(m.decay(m.reach(x, beta), beta))
 
 
 def _softplus_by_beta(m, x, beta):
     """Minus the entropy of sigmoid(beta x), over beta^2: a sum without cancellation."""
-    a, lifted, e = m.decay(m.reach(x, beta), beta)
-    return -(m.log1p_of_exp(e) + a * (lifted / (1 + e)) * DROP) / (beta * beta)
+    gate = m.decay(m.reach(x, beta), beta)
+    entropy = m.log1p(gate.lifted, gate.e) + gate.a * (gate.lifted / (1 + gate.e))
+    return -entropy / (beta * beta) * DROP
 
 
 def _softplus_slope_by_beta(m, x, beta):
     near = m.reach(x, beta)
-    _, lifted, e = m.decay(near, beta)
-    q = 1 + e
-    return near * (lifted / (q * q)) * DROP
+    return near * _bell(m.decay(near, beta))
 
 
 def _softplus_by_beta_twice(m, x, beta):
     near = m.reach(x, beta)
-    _, lifted, e = m.decay(near, beta)
-    q = 1 + e
-    bend = near * near * (lifted / (q * q)) * DROP / beta
+    bend = near * (near * _bell(m.decay(near, beta))) / beta
     return bend - 2 / beta * _softplus_by_beta(m, x, beta)
 
 
@@ -202,39 +203,44 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
 
 
 def _hypotenuse(m, a, b):
-    """sqrt(a^2 + b), also where the square overflows."""
-    huge = 2.0 ** (jnp.finfo(a.dtype).maxexp // 2 - 4)
-    near = m.at_most(a, huge)
+    """sqrt(a^2 + b), also where the square overflows; and from where on it is a."""
+    far = 2.0 ** (jnp.finfo(a.dtype).maxexp // 2 - 4)
+    near = m.at_most(a, far)
     r = jnp.sqrt(near * near + b)
-    return jnp.where(r < a, a, r)
+    return jnp.where(r < a, a, r), far
 
 
 def _squareplus(m, x, b):
-    a = m.absolute(x)
-    r = _hypotenuse(m, a, b)
     # (r + x) / 2 cancels below zero; (r - a) (r + a) = b does not
-    return m.at_least(x, 0.0) + jnp.where(r > 0, b / 2, 0.0) / jnp.where(r > 0, r + a, 1.0)
+    a = m.absolute(x)
+    r, far = _hypotenuse(m, a, b)
+    twice = jnp.where(a > far, a, r + a)
+    half = jnp.where(a > far, 0.25 * b, jnp.where(twice > 0, 0.5 * b, 0.0))
+    return m.at_least(x, 0.0) + half / jnp.where(twice > 0, twice, 1.0)
+
+
+_DOWN = 2.0**-32  # keeps the products below from overflowing where the quotient is normal
 
 
 def _squareplus_slope(m, x, b):
     a = m.absolute(x)
-    r = _hypotenuse(m, a, b)
-    t = (b / 2) / (r * (r + a))
+    r = _hypotenuse(m, a, b)[0] * _DOWN
+    t = (0.5 * _DOWN * _DOWN) * b / (r * (r + a * _DOWN))
     return jnp.where(x > 0, 1 - t, t)
 
 
 def _squareplus_curvature(m, x, b):
-    r = jnp.sqrt(x * x + b)
-    return (b / 2) / (r * (r * r))
+    r = _hypotenuse(m, m.absolute(x), b)[0] * _DOWN**0.5
+    return (0.5 * _DOWN**1.5) * b / (r * (r * r))
 
 
 def _squareplus_by_b(m, x, b):
-    return 0.25 / _hypotenuse(m, m.absolute(x), b)
+    return 0.25 / _hypotenuse(m, m.absolute(x), b)[0]
 
 
 def _squareplus_slope_by_b(m, x, b):
-    r = jnp.sqrt(x * x + b)
-    return -0.25 * (m.clamp(x / r, -1.0, 1.0) / (r * r))
+    r = _hypotenuse(m, m.absolute(x), b)[0]
+    return -0.25 * (m.clamp(x / r, -1.0, 1.0) / r / r)
 
 
 SQUAREPLUS = Kernel(

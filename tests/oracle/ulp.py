@@ -17,11 +17,12 @@ def is_normal(numbers: Exact | ArrayLike, dtype: DTypeLike) -> np.ndarray:
     """Whether each number counts: it is zero, or not below the least normal one of `dtype`.
 
     An exact number is not rounded first: what only rounds up to the least normal one is subnormal.
+    The least one itself is left out: in float64 the pair cannot tell it from what is just below.
     """
     hi, lo = numbers if isinstance(numbers, Exact) else (np.asarray(numbers, np.float64), 0.0)
     least = float(ml_dtypes.finfo(dtype).smallest_normal)
     magnitude, excess = np.abs(hi), np.sign(hi) * lo
-    return (hi == 0) | (magnitude > least) | ((magnitude == least) & (excess >= 0))
+    return (hi == 0) | (magnitude > least) | ((magnitude == least) & (excess > 0))
 
 
 @_quiet
