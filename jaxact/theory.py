@@ -1,37 +1,38 @@
-"""What an activation does to a signal at initialisation: moments, gains, and mean-field maps.
+"""What an activation does to a signal at initialisation: moments, gains, mean-field maps.
 
-Everything rests on expectations over a normal pre-activation x. They are integrals in float64 on
-panels that begin at the kinks and are bisected until they agree with themselves; value and slope
-come from the function itself, so they are right in the tails too. All functions here run on the
-host, return Python numbers, and may be called while JAX traces.
+Everything rests on expectations over a normal pre-activation. They are integrals in float64, on
+panels that begin at the kinks and are halved until they are resolved; values and slopes come from
+the activation itself, so they are right in the tails too. All of it runs on the host, gives Python
+numbers, and may be called while JAX traces.
 """
 
 import difflib
 import functools
 import inspect
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer, variance_scaling
+from numpy.typing import ArrayLike
 
 from ._arguments import require
-from ._catalog import CATALOG, Entry
-
-Activation = str | Callable[..., Any]
-
-_ELEMENTWISE = ("elementwise", "random")  # a random function in evaluation, without its key
+from ._catalog import CATALOG
 
 
 class Moments(NamedTuple):
-    """Expectations over a normal input.
+    """Expectations over a normal input x.
 
     Attributes:
         mean: E[f(x)].
         square: E[f(x)²].
-        slope_square: E[f'(x)²], with the slope almost everywhere: jumps of f do not count.
+        slope_square: E[f'(x)²]. The slope is that almost everywhere: jumps of f do not count.
     """
 
     mean: float
@@ -45,9 +46,9 @@ class Moments(NamedTuple):
 
 
 def moments(
-    f: Activation, mean: float = 0.0, variance: float = 1.0, **parameters: Any
+    f: str | Callable[..., Any], mean: float = 0.0, variance: float = 1.0, **parameters: Any
 ) -> Moments:
-    """Expectations of an activation and its slope over a normal input.
+    """Expectations of an activation and of its slope over a normal input.
 
         E[g(x)] = ∫ g(mean + sqrt(variance) z) exp(-z²/2) / sqrt(2π) dz    for g = f, f², f'²
 
@@ -56,92 +57,107 @@ def moments(
             trace and differentiate.
         mean: the mean of the input.
         variance: the variance of the input, positive.
-        **parameters: parameters of the activation, as numbers. One that has no default takes the
-            catalogue's typical value.
+        **parameters: parameters of the activation, numbers. What has no default and is not given
+            takes the catalogue's typical value.
 
     Returns:
-        The three expectations. One that does not exist, or leaves float64 within 37 standard
-        deviations, is NaN.
+        The three expectations. One that does not exist is NaN, and so is one for which g leaves
+        float64 within 37 standard deviations.
 
     Accuracy:
-        1e-10 of E[abs(g)] for every function of the catalogue. The same for any function that is
-        smooth but for some kinks and computed in the dtype of its argument, float64 here; what is
-        computed in fewer bits is right to those bits.
+        1e-10 of E[abs(g)] for every function of the catalogue, and for any other that is smooth
+        but for a few kinks and is computed in the dtype of its argument, which is float64 here.
+        What rounds to fewer bits is right to these bits.
 
     Raises:
-        ValueError: if `f` is unknown or not elementwise, a parameter is unknown or an array, or
-            `variance` is not positive and finite.
+        ValueError: if `f` is unknown or not elementwise, if a parameter is unknown or an array, if
+            `variance` is not positive or anything not finite.
 
     Example:
         >>> jaxact.theory.moments("relu").square
         0.5
     """
-    activation = _activation("moments", f, parameters)
-    _require_variance("moments", "variance", variance)
-    require(math.isfinite(mean), "jaxact.theory.moments", "mean", mean, "be finite")
-    return Moments(*_moments(activation, mean, variance)[:, 0].tolist())
+    activation = _resolve(f, parameters)
+    _require_finite("moments", "mean", mean)
+    _require_positive("moments", "variance", variance)
+    return Moments(*_moments(activation, variance, mean)[:, 0].tolist())
 
 
 def gain(
-    f: Activation, mode: Literal["forward", "backward"] = "forward", **parameters: Any
+    f: str | Callable[..., Any],
+    mode: Literal["forward", "backward", "both"] = "forward",
+    **parameters: Any,
 ) -> float:
-    """The scale that carries a signal of unit variance through an activation unchanged.
+    """The scale of weights that carries a signal of unit variance through an activation unchanged.
 
-        forward: 1 / sqrt(E[f(z)²])        backward: 1 / sqrt(E[f'(z)²])        z ~ N(0, 1)
+        forward: 1 / sqrt(E[f(z)²])      backward: 1 / sqrt(E[f'(z)²])      z ~ N(0, 1)
+        both:    1 / sqrt((E[f(z)²] + E[f'(z)²]) / 2)
 
-    With weights of variance gain² / fan_in behind f, pre-activations of variance 1 lead to
-    pre-activations of variance 1; with gain² / fan_out and the backward gain, gradients keep theirs.
+    Weights of variance gain² / fan_in behind `f` make pre-activations of variance 1 from such of
+    variance 1; those of variance gain² / fan_out, with the backward gain, do so for gradients.
 
     Args:
         f: a function of the catalogue or its name, or any function of one number.
-        mode: what to keep, the second moment of the signal ("forward") or of its gradient
-            ("backward").
-        **parameters: parameters of the activation, as numbers.
+        mode: what to keep: "forward" the signal, "backward" its gradient, "both" their average.
+        **parameters: parameters of the activation, numbers.
 
     Returns:
-        The gain: sqrt(2) for relu in both modes, sqrt(2 / (1 + a²)) for leaky_relu with slope a,
-        1 for selu forward.
+        The gain. It is sqrt(2) for relu and sqrt(2 / (1 + a²)) for leaky_relu of slope a, in all
+        modes, and 1 for selu forward.
+
+    Accuracy:
+        1e-10, as `moments`.
 
     Note:
-        torch.nn.init.calculate_gain knows a few functions, and gives some of them conventional
-        numbers: 5/3 for tanh (1.593 here), 3/4 for selu (1), 1 for sigmoid (1.846).
+        torch.nn.init.calculate_gain has conventional numbers for some: 5/3 for tanh (1.5925 here),
+        3/4 for selu (1 here), 1 for sigmoid (1.8463 here), and none for gelu, silu, elu or mish.
 
     Raises:
-        ValueError: as `moments`; if `mode` is unknown; if the moment is zero or does not exist.
+        ValueError: as `moments`; if `mode` is unknown; if the moment is 0 or does not exist.
 
     Source:
         He, Zhang, Ren & Sun, ICCV 2015, arXiv:1502.01852, section 2.2
 
     Example:
-        >>> round(jaxact.theory.gain("gelu"), 6)
-        1.533583
+        >>> round(jaxact.theory.gain("tanh"), 6)
+        1.592537
     """
-    _require_member("gain", "mode", mode, ("forward", "backward"))
+    _require_member("gain", "mode", mode, ("forward", "backward", "both"))
     _, square, slope_square = moments(f, **parameters)
-    return _gain(f, E_f2=square) if mode == "forward" else _gain(f, E_slope2=slope_square)
+    kept = {
+        "forward": square,
+        "backward": slope_square,
+        "both": (square + slope_square) / 2,
+    }[mode]
+    if not kept > 0:
+        raise ValueError(
+            f"jaxact.theory.gain: the {mode} second moment of f = {_name(f)} is {kept}, so no "
+            "scale keeps it: choose an activation that passes a signal"
+        )
+    return 1 / math.sqrt(kept)
 
 
 def initializer(
-    f: Activation,
+    f: str | Callable[..., Any],
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in",
     distribution: Literal["truncated_normal", "normal", "uniform"] = "truncated_normal",
     **parameters: Any,
 ) -> Initializer:
     """An initializer for the kernel of a layer whose input is the output of `f`.
 
-        fan_in:  variance 1 / (fan_in E[f²])            keeps the signal
-        fan_out: variance 1 / (fan_out E[f'²])          keeps the gradient
-        fan_avg: variance 2 / (fan_avg (E[f²] + E[f'²]))    keeps both where they can be kept
+        fan_in:  variance 1 / (fan_in E[f²])                 keeps the signal
+        fan_out: variance 1 / (fan_out E[f'²])               keeps the gradient
+        fan_avg: variance 2 / (fan_avg (E[f²] + E[f'²]))     halfway
 
     Args:
         f: a function of the catalogue or its name, or any function of one number.
-        mode: which number of connections to count, and with it what to keep.
-        distribution: "truncated_normal" (cut at two standard deviations, with the variance
-            corrected), "normal" or "uniform".
-        **parameters: parameters of the activation, as numbers.
+        mode: which connections to count, and so what to keep.
+        distribution: "truncated_normal" (no further than two standard deviations, the variance
+            corrected for it), "normal" or "uniform".
+        **parameters: parameters of the activation, numbers.
 
     Returns:
-        A `jax.nn.initializers.Initializer`: pass it as `kernel_init` in Flax NNX or Linen.
+        An initializer of `jax.nn.initializers`: the `kernel_init` of a layer in NNX or Linen.
 
     Note:
         A first layer, which sees the data and no activation, takes `initializer("identity")`.
@@ -150,15 +166,526 @@ def initializer(
         ValueError: as `gain`, and if `distribution` is unknown.
 
     Source:
-        He, Zhang, Ren & Sun, ICCV 2015, arXiv:1502.01852, section 2.2, for any activation; the
-        average is that of Glorot & Bengio, AISTATS 2010.
+        He, Zhang, Ren & Sun, ICCV 2015, arXiv:1502.01852, section 2.2; fan_avg after Glorot &
+        Bengio, AISTATS 2010
 
     Example:
         >>> init = jaxact.theory.initializer("relu")
         >>> init(jax.random.key(0), (256, 128)).shape
         (256, 128)
     """
-    _require_member("initializer", "mode", mode, ("fan_in", "fan_out", "fan_avg"))
-    _require_member(
-        "initializer", "distribution", distribution, ("truncated_normal", "normal", "uniform")
+    keeps: dict[str, Any] = {"fan_in": "forward", "fan_out": "backward", "fan_avg": "both"}
+    _require_member("initializer", "mode", mode, keeps)
+    distributions = ("truncated_normal", "normal", "uniform")
+    _require_member("initializer", "distribution", distribution, distributions)
+    return variance_scaling(gain(f, keeps[mode], **parameters) ** 2, mode, distribution)
+
+
+# --- Mean-field theory of wide random networks ---------------------------------------------------
+
+
+class FixedPoint(NamedTuple):
+    """Where the signal of a wide random network settles, and how fast.
+
+    Attributes:
+        variance: q*, the variance of pre-activations that a layer leaves unchanged.
+        variance_slope: the factor by which a layer changes a small deviation from q*.
+        chi: χ₁ = σ_w² E[f'²], the factor by which a layer changes the gradient's second moment, and
+            the distance of two nearly equal inputs. Below 1 is order, above 1 is chaos.
+        correlation: c*, the correlation that two different inputs approach.
+        correlation_slope: the factor by which a layer changes a small deviation from c*.
+    """
+
+    variance: float
+    variance_slope: float
+    chi: float
+    correlation: float
+    correlation_slope: float
+
+    @property
+    def stable(self) -> bool:
+        """Whether signals of about this variance approach it."""
+        return abs(self.variance_slope) < 1
+
+    @property
+    def variance_depth(self) -> float:
+        """ξ_q in layers: deviations from q* shrink as exp(-layers / ξ_q). Negative: they grow."""
+        return _depth(self.variance_slope)
+
+    @property
+    def correlation_depth(self) -> float:
+        """ξ_c in layers: deviations from c* shrink as exp(-layers / ξ_c)."""
+        return _depth(self.correlation_slope)
+
+
+class CriticalPoint(NamedTuple):
+    """A point of the edge of chaos.
+
+    Attributes:
+        weight_std: σ_w.
+        variance: q*, the fixed point of the variance at which χ₁ is 1.
+    """
+
+    weight_std: float
+    variance: float
+
+
+class MeanField:
+    """A wide random network of one activation, as mean-field theory sees it.
+
+        h' = W f(h) + b        W_ij ~ N(0, σ_w² / width), b_i ~ N(0, σ_b²), drawn for every layer
+
+    In the limit of infinite width pre-activations are normal, so that their variance q and the
+    correlation c of two inputs describe them, and each layer maps both.
+
+    Args:
+        f: a function of the catalogue or its name, or any function of one number. It should have no
+            jumps: E[f'f'] does not see them, though they make χ₁ infinite.
+        weight_std: σ_w, not negative.
+        bias_std: σ_b, not negative.
+        **parameters: parameters of the activation, numbers.
+
+    Accuracy:
+        1e-10 for all maps. Fixed points: 1e-10 / abs(1 - slope).
+
+    Raises:
+        ValueError: as `moments`, and if a standard deviation is negative or not finite.
+
+    Source:
+        Poole et al., NIPS 2016, arXiv:1606.05340, section 2; Schoenholz et al., ICLR 2017,
+        arXiv:1611.01232, sections 2 and 3
+
+    Example:
+        >>> network = jaxact.theory.MeanField("tanh", weight_std=2.0, bias_std=0.5)
+        >>> (point,) = network.fixed_points()
+        >>> print(f"q* = {point.variance:.3f}, chi = {point.chi:.3f}, c* = {point.correlation:.3f}")
+        q* = 1.949, chi = 1.287, c* = 0.668
+    """
+
+    def __init__(
+        self,
+        f: str | Callable[..., Any],
+        weight_std: float,
+        bias_std: float = 0.0,
+        **parameters: Any,
+    ):
+        _require_not_negative("MeanField", "weight_std", weight_std)
+        _require_not_negative("MeanField", "bias_std", bias_std)
+        self.weight_std, self.bias_std = weight_std, bias_std
+        self._activation = _resolve(f, parameters)
+
+    def __repr__(self) -> str:
+        return (
+            f"MeanField({self._activation.name}, weight_std={self.weight_std}, "
+            f"bias_std={self.bias_std})"
+        )
+
+    def variance_map(self, variance: float) -> float:
+        """The variance of the next layer's pre-activations: σ_w² E[f(sqrt(q) z)²] + σ_b²."""
+        _require_positive("MeanField.variance_map", "variance", variance)
+        return float(self._variance_map(np.array([variance]))[0])
+
+    def variance_slope(self, variance: float) -> float:
+        """The derivative of the variance map: σ_w² E[x f(x) f'(x)] / q for x ~ N(0, q)."""
+        _require_positive("MeanField.variance_slope", "variance", variance)
+
+        def integrands(x: np.ndarray) -> np.ndarray:
+            value, slope = self._activation(x)
+            return (x * value * slope)[None]
+
+        product = _expectations(integrands, 0.0, variance, self._activation.kinks)
+        return self.weight_std**2 * product.item() / variance
+
+    def chi(self, variance: float) -> float:
+        """χ₁ = σ_w² E[f'(sqrt(q) z)²], the growth of a gradient's second moment per layer."""
+        _require_positive("MeanField.chi", "variance", variance)
+        return self.weight_std**2 * _moments(self._activation, variance)[2].item()
+
+    def correlation_map(self, correlation: float, variance: float) -> float:
+        """The correlation of two inputs' pre-activations in the next layer.
+
+            (σ_w² E[f(u) f(v)] + σ_b²) / (σ_w² E[f(u)²] + σ_b²)
+
+        Args:
+            correlation: that of u and v, in this layer, from -1 to 1.
+            variance: that of u and of v, positive.
+        """
+        return self._correlation_map(correlation, variance)[0]
+
+    def correlation_slope(self, correlation: float, variance: float) -> float:
+        """The derivative of the correlation map: σ_w² E[f'(u) f'(v)] q / (σ_w² E[f²] + σ_b²)."""
+        return self._correlation_map(correlation, variance)[1]
+
+    def fixed_points(self) -> tuple[FixedPoint, ...]:
+        """All points where the variance stays as it is, from 2^-40 to 2^40, and 0 if it is one.
+
+        Where every variance is a fixed point, as for relu with σ_w² = 2, only 0 is listed. At 0 the
+        maps are those of vanishing variance.
+        """
+        found = _crossings(lambda q: self._variance_map(q) / q - 1, _VARIANCES)
+        if self.bias_std == 0 and self._activation.vanishes_at_zero():
+            found.insert(0, 0.0)
+        return tuple(self._describe(q) for q in found)
+
+    def _describe(self, variance: float) -> FixedPoint:
+        q = variance or _VANISHING
+        correlation, slope = self._fixed_correlation(q)
+        return FixedPoint(variance, self.variance_slope(q), self.chi(q), correlation, slope)
+
+    def _variance_map(self, q: np.ndarray) -> np.ndarray:
+        return self.weight_std**2 * _moments(self._activation, q)[1] + self.bias_std**2
+
+    def _correlation_map(self, correlation: float, variance: float) -> tuple[float, float]:
+        _require_positive("MeanField.correlation_map", "variance", variance)
+        require(
+            -1 <= correlation <= 1,
+            "jaxact.theory.MeanField.correlation_map",
+            "correlation",
+            correlation,
+            "be from -1 to 1",
+        )
+        values, slopes = _joint_moments(self._activation, correlation, variance)
+        square = self.variance_map(variance)
+        value = (self.weight_std**2 * values + self.bias_std**2) / square
+        return value, self.weight_std**2 * slopes * variance / square
+
+    def _fixed_correlation(self, variance: float) -> tuple[float, float]:
+        """The correlation that all inputs approach, and the slope of the map there.
+
+        The map is a power series with positive coefficients, so it is convex from 0 to 1. Its fixed
+        point 1 is the only one if the slope there is at most 1. Else there is one other, which
+        Newton's method reaches from below.
+        """
+        slope = self.chi(variance) * variance / self.variance_map(variance)
+        if slope <= 1 + _ROUNDING:
+            return 1.0, slope
+        correlation = 0.0
+        while True:
+            value, slope = self._correlation_map(correlation, variance)
+            step = (value - correlation) / (1 - slope)
+            if not step > _ROUNDING:
+                return correlation, slope
+            correlation += step
+
+
+def edge_of_chaos(
+    f: str | Callable[..., Any], bias_std: float = 0.0, **parameters: Any
+) -> tuple[CriticalPoint, ...]:
+    """Where order turns into chaos: the σ_w at which χ₁ is 1 at a fixed point of the variance.
+
+        q = σ_w² E[f(sqrt(q) z)²] + σ_b²    and    1 = σ_w² E[f'(sqrt(q) z)²]
+
+    There gradients neither vanish nor explode, and signals reach deepest.
+
+    Args:
+        f: a function of the catalogue or its name, or any function of one number.
+        bias_std: σ_b, not negative.
+        **parameters: parameters of the activation, numbers.
+
+    Returns:
+        All such points with q from 2^-40 to 2^40, by increasing q; none if there is none. Without
+        biases and with f(0) = 0 the first is that of vanishing variance, q = 0.
+
+    Accuracy:
+        1e-8 for σ_w.
+
+    Raises:
+        ValueError: as `moments`, and if `bias_std` is negative or not finite.
+
+    Source:
+        Schoenholz et al., ICLR 2017, arXiv:1611.01232, section 3; Hayou, Doucet & Rousseau, ICML
+        2019, arXiv:1902.06853
+
+    Example:
+        >>> (point,) = jaxact.theory.edge_of_chaos("relu")
+        >>> round(point.weight_std, 9)
+        1.414213562
+    """
+    _require_not_negative("edge_of_chaos", "bias_std", bias_std)
+    activation = _resolve(f, parameters)
+
+    def excess(q: np.ndarray) -> np.ndarray:
+        _, square, slope_square = _moments(activation, q)
+        return 1 - (square / slope_square + bias_std**2) / q
+
+    found = _crossings(excess, _VARIANCES)
+    if bias_std == 0 and activation.vanishes_at_zero():
+        found.insert(0, 0.0)
+    slope_squares = [_moments(activation, q or _VANISHING)[2].item() for q in found]
+    return tuple(
+        CriticalPoint(1 / math.sqrt(slope_square), q)
+        for q, slope_square in zip(found, slope_squares, strict=True)
     )
+
+
+_VARIANCES = 2.0 ** np.arange(-40, 40.5, 0.5)  # where fixed points are looked for
+_VANISHING = 2.0**-80  # stands for a variance of 0
+_ROUNDING = 1e-12  # what is smaller, relatively, means nothing
+
+
+def _depth(slope: float) -> float:
+    """-1 / log(abs(slope)), in layers."""
+    if slope == 0:
+        return 0.0
+    rate = -math.log(abs(slope))
+    return 1 / rate if abs(rate) > _ROUNDING else math.inf
+
+
+def _crossings(function: Callable[[np.ndarray], np.ndarray], grid: np.ndarray) -> list[float]:
+    """Where a function changes its sign between points of a positive grid, by bisection."""
+    values = np.nan_to_num(function(grid))
+    signs = np.where(abs(values) > _ROUNDING, np.sign(values), 0)
+    nonzero = np.flatnonzero(signs)
+    changes = signs[nonzero[:-1]] * signs[nonzero[1:]] < 0
+    left, right = grid[nonzero[:-1][changes]], grid[nonzero[1:][changes]]
+    sign = signs[nonzero[:-1][changes]]
+    if not left.size:
+        return []
+    for _ in range(56):
+        middle = np.sqrt(left * right)
+        before = np.sign(function(middle)) == sign
+        left, right = np.where(before, middle, left), np.where(before, right, middle)
+    return np.sqrt(left * right).tolist()
+
+
+# --- Refusals ------------------------------------------------------------------------------------
+
+
+def _require_finite(where: str, parameter: str, value: float) -> None:
+    require(math.isfinite(value), f"jaxact.theory.{where}", parameter, value, "be finite")
+
+
+def _require_positive(where: str, parameter: str, value: float) -> None:
+    ok = 0 < value < math.inf
+    require(ok, f"jaxact.theory.{where}", parameter, value, "be positive and finite")
+
+
+def _require_not_negative(where: str, parameter: str, value: float) -> None:
+    ok = 0 <= value < math.inf
+    require(ok, f"jaxact.theory.{where}", parameter, value, "be finite and not negative")
+
+
+def _require_member(where: str, parameter: str, value: str, members: Collection[str]) -> None:
+    remedy = "be one of " + ", ".join(members)
+    require(value in members, f"jaxact.theory.{where}", parameter, value, remedy)
+
+
+# --- The activation in float64 -------------------------------------------------------------------
+
+_CHUNK = 8192  # points evaluated at once: one shape, so that each activation is compiled once
+_REFUSALS = (IndexError, TypeError, ValueError)  # what JAX raises where a function does not fit
+
+
+@dataclass(frozen=True, eq=False)
+class _Activation:
+    """An activation as a function of arrays in float64: its values and its slopes."""
+
+    name: str
+    function: Callable[..., Any]
+    kinks: tuple[float, ...] = ()
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Values and slopes, along a new first axis."""
+        chunks = np.zeros((-(-x.size // _CHUNK), _CHUNK))
+        chunks.flat[: x.size] = x.flat
+        with _on_host():
+            results = [self._value_and_slope(chunk) for chunk in chunks]
+        both = np.concatenate([np.asarray(result, np.float64) for result in results], axis=1)
+        return both[:, : x.size].reshape(2, *x.shape)
+
+    @functools.cached_property
+    def _value_and_slope(self) -> Callable[..., Any]:
+        return jax.jit(jax.vmap(jax.value_and_grad(self.function)))
+
+    def vanishes_at_zero(self) -> bool:
+        """Whether f(0) = 0."""
+        return self(np.zeros(1))[0].item() == 0
+
+
+@contextmanager
+def _on_host() -> Iterator[None]:
+    """Within it JAX computes at once, on the CPU, in float64, whatever is being traced."""
+    with jax.ensure_compile_time_eval(), jax.enable_x64(True), jax.default_device("cpu"):
+        yield
+
+
+def _resolve(f: str | Callable[..., Any], parameters: Mapping[str, Any]) -> _Activation:
+    """The activation that a caller means, with its parameters.
+
+    Raises:
+        ValueError: if there is none, if it is not elementwise, or if it lacks such parameters.
+    """
+    name = _name(f)
+    numbers = {key: _number(name, key, value) for key, value in parameters.items()}
+    entry = CATALOG.get(name)
+    if entry and f in (name, entry.function):
+        return _from_catalog(name, tuple(sorted(numbers.items())))
+    if isinstance(f, str):
+        nearest = difflib.get_close_matches(f, CATALOG) or sorted(CATALOG)
+        raise ValueError(
+            f"jaxact.theory: f is {f!r}, but no activation has this name: "
+            f"choose {' or '.join(nearest)}, or pass a function"
+        )
+    return _elementwise(_Activation(name, functools.partial(f, **numbers)))
+
+
+def _name(f: str | Callable[..., Any]) -> str:
+    return f if isinstance(f, str) else getattr(f, "__name__", repr(f))
+
+
+def _number(name: str, parameter: str, value: Any) -> Any:
+    """A parameter as a Python number, string, or whatever it is, but no array."""
+    require(np.ndim(value) == 0, f"jaxact.theory: {name}", parameter, value, "be one number")
+    return np.asarray(value).item()
+
+
+@functools.lru_cache(maxsize=256)
+def _from_catalog(name: str, parameters: tuple[tuple[str, Any], ...]) -> _Activation:
+    entry = CATALOG[name]
+    if entry.kind not in ("elementwise", "random"):  # a random one in evaluation, without its key
+        raise ValueError(
+            f"jaxact.theory: f is {name!r}, which is no function of one number but of kind "
+            f"{entry.kind!r}: choose an elementwise activation"
+        )
+    _, *expected = inspect.signature(entry.function).parameters.values()
+    typical = {p.name: entry.samples[0][p.name] for p in expected if p.default is p.empty}
+    bound = typical | dict(parameters)
+    for parameter in bound:
+        if parameter not in [p.name for p in expected]:
+            known = ", ".join(p.name for p in expected) or "none"
+            raise ValueError(
+                f"jaxact.theory: f is {name!r}, which has no parameter {parameter!r}: "
+                f"its parameters are {known}"
+            )
+    return _Activation(
+        name, functools.partial(entry.function, **bound), tuple(entry.kinks(**bound))
+    )
+
+
+def _elementwise(activation: _Activation) -> _Activation:
+    """The same, if it makes each number from one number.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    refusal = f"jaxact.theory: f is {activation.name}, which is not elementwise"
+    remedy = "pass a function that makes one real number from one"
+    points = np.array([-1.0, 2.0])
+    try:
+        alone, _ = activation(points)
+    except _REFUSALS as error:
+        raise ValueError(f"{refusal} ({error}): {remedy}") from error
+    with _on_host():
+        try:
+            together = np.asarray(activation.function(jnp.asarray(points)))
+        except _REFUSALS:
+            return activation  # it takes single numbers only, because it branches, say
+    if together.shape != alone.shape or not np.allclose(together, alone, 1e-2, equal_nan=True):
+        raise ValueError(f"{refusal} (f([-1, 2]) is {together}, not {alone}): {remedy}")
+    return activation
+
+
+# --- Expectations --------------------------------------------------------------------------------
+
+
+def _moments(activation: _Activation, variance: ArrayLike, mean: ArrayLike = 0.0) -> np.ndarray:
+    """E[f], E[f²], E[f'²], in rows; a column for every mean and variance."""
+
+    def integrands(x: np.ndarray) -> np.ndarray:
+        value, slope = activation(x)
+        return np.stack([value, value * value, slope * slope])
+
+    return _expectations(integrands, mean, variance, activation.kinks)
+
+
+def _joint_moments(activation: _Activation, correlation: float, variance: float) -> np.ndarray:
+    """E[f(u) f(v)] and E[f'(u) f'(v)] for u and v of one variance and a correlation.
+
+    u = s + t and v = ±s + t' share the part s of variance abs(correlation) variance. Given s they
+    are independent, so that E[f(u) f(v)] = E[g(s) g(±s)] with g(s) = E[f(s + t)].
+    """
+    shared = variance * max(abs(correlation), _VANISHING)
+    own = variance * max(1 - abs(correlation), _VANISHING)
+
+    def given(s: np.ndarray) -> np.ndarray:
+        expected = _expectations(activation, s.ravel(), own, activation.kinks)
+        return expected.reshape(-1, *s.shape)
+
+    def integrands(s: np.ndarray) -> np.ndarray:
+        there = given(s)
+        return there * (there if correlation >= 0 else given(-s))
+
+    return _expectations(integrands, 0.0, shared, activation.kinks, _TOLERANCE_OUTSIDE)[:, 0]
+
+
+# Gauss's rule, and the two highest Legendre coefficients that its nodes determine: what they are,
+# that much of the integrand the rule may not see.
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_HIGHEST = _WEIGHTS[:, None] * np.polynomial.legendre.legvander(_NODES, 15)[:, 14:] * [29, 31] / 2
+
+_REACH = 37.5  # standard deviations: there the density is as small as numbers can be large
+_EVENLY = np.linspace(-_REACH, _REACH, 31)
+_AROUND = np.concatenate([[0.0], 4.0 ** np.arange(-10, 11), -(4.0 ** np.arange(-10, 11))])
+_TOLERANCE = 1e-13  # error of one panel, relative to the integral
+_TOLERANCE_OUTSIDE = 1e-11  # the same where integrands are integrals of that accuracy
+_HALVINGS = 60  # then a panel is as narrow as float64 resolves
+_PANELS = 8192  # no more than this, or 64 an integral, are halved: the integrand is noisy then
+_NOISE = 1e-4  # error of an integral of which this much is unresolved: it may not exist
+
+
+def _expectations(
+    integrands: Callable[[np.ndarray], np.ndarray],
+    mean: ArrayLike,
+    variance: ArrayLike,
+    centres: tuple[float, ...],
+    tolerance: float = _TOLERANCE,
+) -> np.ndarray:
+    """E[g(x)] for normal x: a row for every integrand g, a column for every mean and variance.
+
+    The first panels are graded towards 0 and the centres, at all scales, so that nothing that
+    happens there falls between the nodes. A panel that is not resolved is halved.
+
+    Args:
+        integrands: gives an array (integrands, *shape) for points x of any shape.
+        mean: that of x, a number or an axis of them.
+        variance: that of x, a number or an axis of them.
+        centres: where integrands may have kinks or jump.
+    """
+    mean, std = np.broadcast_arrays(*np.atleast_1d(mean, np.sqrt(variance)))
+    graded = np.add.outer((0.0, *centres), _AROUND).ravel()
+    edges = np.clip((graded - mean[:, None]) / std[:, None], -_REACH, _REACH)
+    edges = np.hstack([edges, np.broadcast_to(_EVENLY, (mean.size, _EVENLY.size))])
+    edges.sort(axis=1)
+    owner, place = np.nonzero(np.diff(edges) > 0)
+    left, right = edges[owner, place], edges[owner, place + 1]
+
+    def measure() -> np.ndarray:
+        """For each integrand and panel its integral, that of its magnitude, and the error."""
+        half = (right - left)[:, None] / 2
+        z = left[:, None] + half * (1 + _NODES)
+        weight = half * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+        values = integrands(mean[owner, None] + std[owner, None] * z) * weight
+        return np.stack([values @ _WEIGHTS, abs(values) @ _WEIGHTS, abs(values @ _HIGHEST).sum(-1)])
+
+    def gather(panels: np.ndarray) -> np.ndarray:
+        """Sums over the panels of each owner."""
+        sums = np.zeros((*panels.shape[:-1], mean.size))
+        np.add.at(sums, (..., owner), panels)
+        return sums
+
+    resolved: np.ndarray | float = 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for halvings in itertools.count():
+            panels = measure()
+            total = resolved + gather(panels)
+            pending = (panels[2] > tolerance * total[1][:, owner]).any(axis=0)
+            number = np.count_nonzero(pending)
+            if not number or halvings == _HALVINGS or number > max(_PANELS, 64 * mean.size):
+                break
+            resolved = total - gather(panels * pending)
+            middle = (left[pending] + right[pending]) / 2
+            left = np.concatenate([left[pending], middle])
+            right = np.concatenate([middle, right[pending]])
+            owner = np.tile(owner[pending], 2)
+        integral, magnitude, error = total
+        return np.where(error <= _NOISE * magnitude, integral, np.nan) + 0 * integral

@@ -4,12 +4,14 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from .._arguments import axis_index, real, require
 from .._catalog import activation
+from .._packing import pack, unpack, width
 
 
 @activation(
@@ -25,14 +27,15 @@ def maxout(x: ArrayLike, num_pieces: int, axis: int = -1) -> Array:
 
     Args:
         x: pre-activations with `features` entries along `axis`; integers become the default float.
-        num_pieces: the size of a group; divides `features`.
+        num_pieces: the size of a group, 1 to 256; divides `features`.
         axis: the axis that holds the groups.
 
     Returns:
         Array of the float dtype of `x`, with features / num_pieces entries along `axis`.
 
     Accuracy:
-        Exact in every dtype.
+        Exact in every dtype. Reverse mode keeps the packed index of the winner: 1 bit per output
+        for two pieces, 2 bits up to 4, 4 bits up to 16, else a byte.
 
     Edges:
         The gradient goes to the largest piece, among equals to the first. A NaN wins its group and
@@ -40,7 +43,8 @@ def maxout(x: ArrayLike, num_pieces: int, axis: int = -1) -> Array:
 
     Raises:
         TypeError: if `x` is complex.
-        ValueError: if num_pieces < 1 or does not divide the features, or without such an axis.
+        ValueError: if num_pieces is out of range or does not divide the features, or without such
+            an axis.
 
     Source:
         Goodfellow et al., ICML 2013, arXiv:1302.4389, section 3
@@ -50,7 +54,7 @@ def maxout(x: ArrayLike, num_pieces: int, axis: int = -1) -> Array:
         Array([3., 2.], dtype=float32)
     """
     x = real(x, "maxout")
-    require(num_pieces >= 1, "jaxact.maxout", "num_pieces", num_pieces, "be 1 or more")
+    require(1 <= num_pieces <= 256, "jaxact.maxout", "num_pieces", num_pieces, "be 1 to 256")
     axis = axis_index("maxout", axis, x.ndim)
     features = x.shape[axis]
     if features % num_pieces:
@@ -63,47 +67,46 @@ def maxout(x: ArrayLike, num_pieces: int, axis: int = -1) -> Array:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _maxout(num_pieces: int, axis: int, x: Array) -> Array:
-    return _largest(num_pieces, axis, x)
+    y = _largest(num_pieces, jnp.moveaxis(x, axis, -1))
+    return jnp.moveaxis(y, -1, axis)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _largest(num_pieces: int, axis: int, x: Array) -> Array:
-    return _winner(_grouped(x, num_pieces, axis), axis + 1)[0]
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _largest(num_pieces: int, x: Array) -> Array:
+    return _winner(num_pieces, x)[0]
 
 
 @functools.partial(_largest.defjvp, symbolic_zeros=True)
-def _largest_jvp(num_pieces: int, axis: int, primals, tangents):
+def _largest_jvp(num_pieces: int, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = _largest(num_pieces, axis, x)
+    y = _largest(num_pieces, x)
     if isinstance(t, SymbolicZero):
         return y, jnp.zeros_like(y)
-    _, index = _winner(_grouped(x, num_pieces, axis), axis + 1)
-    return y, _pick(num_pieces, axis, index, t)
+    _, index = _winner(num_pieces, x)
+    return y, _pick(num_pieces, pack(index, width(num_pieces)), t)
 
 
-@functools.partial(jax.checkpoint, static_argnums=(0, 1))  # keeps the index, not a mask per piece
-def _pick(num_pieces: int, axis: int, index: Array, t: Array) -> Array:
-    groups = _grouped(t, num_pieces, axis)
+@functools.partial(jax.checkpoint, static_argnums=0)  # keeps the packed index and nothing else
+def _pick(num_pieces: int, packed: Array, t: Array) -> Array:
+    groups = _grouped(num_pieces, t)
+    index = unpack(packed, width(num_pieces), groups.shape[-2])
     pieces = jnp.arange(num_pieces, dtype=index.dtype)
-    pieces = jnp.expand_dims(pieces, [a for a in range(groups.ndim) if a != axis + 1])
-    chosen = jnp.expand_dims(index, axis + 1) == pieces
-    return jnp.where(chosen, groups, jnp.zeros_like(groups)).sum(axis + 1)
+    chosen = index[..., None] == pieces.reshape((1,) * index.ndim + (-1,))
+    return jnp.sum(jnp.where(chosen, groups, jnp.zeros_like(groups)), axis=-1)
 
 
-def _grouped(x: Array, num_pieces: int, axis: int) -> Array:
-    shape = x.shape
-    return x.reshape(*shape[:axis], shape[axis] // num_pieces, num_pieces, *shape[axis + 1 :])
+def _grouped(num_pieces: int, x: Array) -> Array:
+    return x.reshape(*x.shape[:-1], x.shape[-1] // num_pieces, num_pieces)
 
 
-def _winner(groups: Array, axis: int) -> tuple[Array, Array]:
+def _winner(num_pieces: int, x: Array) -> tuple[Array, Array]:
     """The largest piece and its index: the first among equals, a NaN before any number."""
-    pieces = [jnp.squeeze(p, axis) for p in jnp.split(groups, groups.shape[axis], axis)]
-    best, index = (
-        pieces[0],
-        jnp.zeros(pieces[0].shape, jnp.uint8 if len(pieces) <= 256 else jnp.int32),
-    )
-    for i, piece in enumerate(pieces[1:], 1):
+    groups = _grouped(num_pieces, x)
+    best = groups[..., 0]
+    index = jnp.zeros(best.shape, jnp.uint8)
+    for i in range(1, num_pieces):
+        piece = groups[..., i]
         better = (piece > best) | (jnp.isnan(piece) & ~jnp.isnan(best))
         best = jnp.where(better, piece, best)
-        index = jnp.where(better, jnp.asarray(i, index.dtype), index)
+        index = jnp.where(better, np.uint8(i), index)
     return best, index

@@ -310,11 +310,17 @@ def _hard_tanh_slope(m, x, min_value, max_value):
     return jnp.where(_is_cut(m, x, min_value, max_value), 0.0, 1.0)
 
 
+def _hard_tanh_slope_from_output(m, y, min_value, max_value):
+    # An output on a bound does not tell whether x was there or beyond: the slope is 0 on it.
+    return jnp.where((y > min_value) & (y < max_value), 1.0, 0.0)
+
+
 HARD_TANH = Kernel(
     _hard_tanh,
     x=_hard_tanh_slope,
     min_value=lambda m, x, min_value, max_value: jnp.where(x < min_value, 1.0, 0.0),
     max_value=lambda m, x, min_value, max_value: jnp.where(x > max_value, 1.0, 0.0),
+    output=FromOutput(_hard_tanh_slope_from_output, holds=lambda low, high: True),
     mask=FromMask(_is_cut, lambda m, cut, min_value, max_value: jnp.where(cut, 0.0, 1.0)),
     integers=True,
 )
