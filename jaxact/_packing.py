@@ -1,5 +1,6 @@
 """Small codes packed into bytes: what reverse mode keeps where a bit or two per element will do."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -8,6 +9,12 @@ from jax import Array, lax
 def width(choices: int) -> int:
     """Bits per code: the least of 1, 2, 4 and 8 that tells `choices` apart."""
     return next(bits for bits in (1, 2, 4, 8) if choices <= 2**bits)
+
+
+def split_last(x: Array, size: int) -> Array:
+    """The last axis as two, the second of the given size; a sharding stays with the first."""
+    shape = (*x.shape[:-1], x.shape[-1] // size, size)
+    return jnp.reshape(x, shape, out_sharding=_explicit(x, lambda spec: (*spec, None)))
 
 
 def pack(codes: Array, bits: int) -> Array:
@@ -19,11 +26,9 @@ def pack(codes: Array, bits: int) -> Array:
     per_byte = 8 // bits
     if per_byte == 1:
         return codes.astype(jnp.uint8)
-    *rest, size = codes.shape
-    bytes_ = -(-size // per_byte)
-    codes = jnp.pad(codes, [(0, 0)] * len(rest) + [(0, bytes_ * per_byte - size)])
-    codes = codes.astype(jnp.uint8).reshape(*rest, bytes_, per_byte)
-    return jnp.sum(codes << _shifts(codes.ndim, bits), axis=-1, dtype=jnp.uint8)
+    padding = [(0, 0)] * (codes.ndim - 1) + [(0, -codes.shape[-1] % per_byte)]
+    groups = split_last(jnp.pad(codes, padding).astype(jnp.uint8), per_byte)
+    return jnp.sum(groups << _shifts(groups.ndim, bits), axis=-1, dtype=jnp.uint8)
 
 
 def unpack(packed: Array, bits: int, size: int) -> Array:
@@ -32,7 +37,22 @@ def unpack(packed: Array, bits: int, size: int) -> Array:
     if per_byte == 1:
         return packed
     codes = (packed[..., None] >> _shifts(packed.ndim + 1, bits)) & np.uint8(2**bits - 1)
-    return codes.reshape(*packed.shape[:-1], packed.shape[-1] * per_byte)[..., :size]
+    shape = (*packed.shape[:-1], packed.shape[-1] * per_byte)
+    return jnp.reshape(codes, shape, out_sharding=_explicit(codes, lambda s: s[:-1]))[..., :size]
+
+
+def fits_shards(x: Array, count: int) -> bool:
+    """Whether groups of `count` along the last axis stay within the shards of an explicit mesh."""
+    sharding = _explicit(x, lambda spec: spec)
+    return sharding is None or sharding.shard_shape(x.shape)[-1] % count == 0
+
+
+def _explicit(x: Array, change):
+    """The explicit sharding of `x`, its specification changed; None under automatic sharding."""
+    sharding = jax.typeof(x).sharding
+    if sharding.mesh.empty or not sharding.mesh.are_all_axes_explicit:
+        return None
+    return sharding.update(spec=jax.P(*change(tuple(sharding.spec))))
 
 
 def _shifts(ndim: int, bits: int) -> Array:

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from .._arguments import axis_index, real, require
 from .._catalog import activation
-from .._packing import pack, unpack, width
+from .._packing import fits_shards, pack, split_last, unpack, width
 
 
 @activation(
@@ -83,25 +83,23 @@ def _largest_jvp(num_pieces: int, primals, tangents):
     if isinstance(t, SymbolicZero):
         return y, jnp.zeros_like(y)
     _, index = _winner(num_pieces, x)
-    return y, _pick(num_pieces, pack(index, width(num_pieces)), t)
+    bits = width(num_pieces)
+    bits = bits if fits_shards(index, 8 // bits) else 8
+    return y, _pick(num_pieces, bits, pack(index, bits), t)
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)  # keeps the packed index and nothing else
-def _pick(num_pieces: int, packed: Array, t: Array) -> Array:
-    groups = _grouped(num_pieces, t)
-    index = unpack(packed, width(num_pieces), groups.shape[-2])
+@functools.partial(jax.checkpoint, static_argnums=(0, 1))  # keeps the packed index, nothing else
+def _pick(num_pieces: int, bits: int, packed: Array, t: Array) -> Array:
+    groups = split_last(t, num_pieces)
+    index = unpack(packed, bits, groups.shape[-2])
     pieces = jnp.arange(num_pieces, dtype=index.dtype)
     chosen = index[..., None] == pieces.reshape((1,) * index.ndim + (-1,))
     return jnp.sum(jnp.where(chosen, groups, jnp.zeros_like(groups)), axis=-1)
 
 
-def _grouped(num_pieces: int, x: Array) -> Array:
-    return x.reshape(*x.shape[:-1], x.shape[-1] // num_pieces, num_pieces)
-
-
 def _winner(num_pieces: int, x: Array) -> tuple[Array, Array]:
     """The largest piece and its index: the first among equals, a NaN before any number."""
-    groups = _grouped(num_pieces, x)
+    groups = split_last(x, num_pieces)
     best = groups[..., 0]
     index = jnp.zeros(best.shape, jnp.uint8)
     for i in range(1, num_pieces):
