@@ -14,7 +14,7 @@ from .._derivatives import FromOutput, Kernel
 
 @activation(
     formula=lambda m, x, alpha=1.0: m.where(x > 0, x, alpha * m.expm1(x)),
-    source="Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289, equation 15",
+    source="Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289",
     samples=({"alpha": 1.0}, {"alpha": 0.3}, {"alpha": 2.5}),
     kinks=lambda alpha=1.0: {0.0: alpha},
     range=lambda alpha=1.0: (-alpha, math.inf),
@@ -49,7 +49,7 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
         ValueError: if `alpha` does not broadcast against `x`.
 
     Source:
-        Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289, equation 15
+        Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289
 
     Example:
         >>> jaxact.elu(jnp.array([-1.0, 0.0, 2.0]))
@@ -101,7 +101,7 @@ ELU = Kernel(
 
 @activation(
     formula=lambda m, x, alpha=1.0: m.where(x > 0, x, alpha * m.expm1(x / alpha)),
-    source="Barron, arXiv:1704.07483, equation 2",
+    source="Barron, arXiv:1704.07483",
     samples=({"alpha": 1.0}, {"alpha": 0.3}, {"alpha": 2.7}),
     kinks=lambda alpha=1.0: {0.0: 1.0},
     range=lambda alpha=1.0: (-alpha, math.inf),
@@ -132,7 +132,7 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
         ValueError: if `alpha` is a number and not positive, or does not broadcast against `x`.
 
     Source:
-        Barron, arXiv:1704.07483, equation 2
+        Barron, arXiv:1704.07483
 
     Example:
         >>> jaxact.celu(jnp.array([-1.0, 0.0, 2.0]), 2.0)

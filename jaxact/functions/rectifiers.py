@@ -118,7 +118,7 @@ RELU6 = Kernel(_relu6, x=_relu6_slope, output=FromOutput(_relu6_slope, exact=Tru
     formula=lambda m, x, max_value=6.0: m.where(
         x <= 0, 0 * x, m.where(x >= max_value, 0 * x + max_value, x)
     ),
-    source="Hannun et al., Deep Speech, arXiv:1412.5567, section 2",
+    source="Hannun et al., Deep Speech, arXiv:1412.5567, section 2 (with max_value 20)",
     samples=({"max_value": 6.0}, {"max_value": 20.0}, {"max_value": 0.7}),
     kinks=lambda max_value=6.0: {0.0: 0.0, max_value: 0.0},
     range=lambda max_value=6.0: (0.0, max_value),
@@ -149,7 +149,7 @@ def clipped_relu(x: ArrayLike, max_value: ArrayLike = 6.0) -> Array:
         ValueError: if `max_value` is a number and not positive, or does not broadcast.
 
     Source:
-        Hannun et al., Deep Speech, arXiv:1412.5567, section 2
+        Hannun et al., Deep Speech, arXiv:1412.5567, section 2 (with max_value 20)
 
     Example:
         >>> jaxact.clipped_relu(jnp.array([-2.0, 3.0, 8.0]), 5.0)
@@ -193,7 +193,8 @@ CLIPPED_RELU = Kernel(
 
 @activation(
     formula=lambda m, x, negative_slope=0.01: m.where(x >= 0, x, negative_slope * x),
-    source="Maas, Hannun & Ng, ICML 2013 workshop on deep learning for audio, speech and language",
+    source="Maas, Hannun & Ng, ICML 2013 workshop on deep learning for audio, "
+    "speech and language processing",
     samples=({"negative_slope": 0.01}, {"negative_slope": 0.3}),
     kinks=lambda negative_slope=0.01: {0.0: 1.0},
     ulps=(1.0, 0.5, 0.0),
@@ -227,6 +228,7 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
 
     Source:
         Maas, Hannun & Ng, ICML 2013 workshop on deep learning for audio, speech and language
+        processing
 
     Example:
         >>> jaxact.leaky_relu(jnp.array([-2.0, 0.0, 3.0]), 0.25)
@@ -324,7 +326,7 @@ def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
 
 @activation(
     formula=lambda m, x, lower=1 / 8, upper=1 / 3: m.where(x >= 0, x, (lower + upper) / 2 * x),
-    source="Xu, Wang, Chen & Li, arXiv:1505.00853, section 2.4",
+    source="Xu, Wang, Chen & Li, arXiv:1505.00853",
     kind="random",
     samples=({}, {"lower": 0.1, "upper": 0.3}),
     kinks=lambda lower=1 / 8, upper=1 / 3: {0.0: 1.0},
@@ -372,7 +374,7 @@ def rrelu(
         ValueError: if lower > upper, or if the distribution is unknown.
 
     Source:
-        Xu, Wang, Chen & Li, arXiv:1505.00853, section 2.4
+        Xu, Wang, Chen & Li, arXiv:1505.00853
 
     Example:
         >>> jaxact.rrelu(jnp.array([-4.0, 2.0]), lower=0.25, upper=0.75)

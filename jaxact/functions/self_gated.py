@@ -158,7 +158,7 @@ SWISH = Kernel(
 
 @activation(
     formula=lambda m, x: x * m.tanh(m.log1p(m.exp(x))),
-    source="Misra, BMVC 2020, arXiv:1908.08681, equation 1",
+    source="Misra, BMVC 2020, arXiv:1908.08681",
     range=lambda: (-0.30884341, math.inf),
     ulps=(4.0, 6.5, 9.0),
 )
@@ -184,7 +184,7 @@ def mish(x: ArrayLike) -> Array:
         TypeError: if `x` is complex.
 
     Source:
-        Misra, BMVC 2020, arXiv:1908.08681, equation 1
+        Misra, BMVC 2020, arXiv:1908.08681
 
     Example:
         >>> jaxact.mish(jnp.array([-2.0, 0.0, 2.0]))

@@ -72,7 +72,8 @@ SIGMOID = Kernel(
 
 @activation(
     formula=lambda m, x: m.tanh(x),
-    source="LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998",
+    source="elementary; recommended, scaled, by LeCun, Bottou, Orr & Mueller, Efficient BackProp, "
+    "1998",
     range=lambda: (-1.0, 1.0),
     ulps=(3.0, 4.0, 6.0),
 )
@@ -98,7 +99,7 @@ def tanh(x: ArrayLike) -> Array:
         TypeError: if `x` is complex.
 
     Source:
-        LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998
+        elementary; recommended, scaled, by LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998
 
     Example:
         >>> jaxact.tanh(jnp.array([-1.0, 0.0, 1.0]))
@@ -134,7 +135,7 @@ TANH = Kernel(
 @activation(
     formula=lambda m, x: x / (1 + m.abs(x)),
     source="Bergstra, Desjardins, Lamblin & Bengio, Quadratic polynomials learn better image "
-    "features, 2009",
+    "features, technical report 1337, Université de Montréal, 2009",
     kinks=lambda: {0.0: 1.0},
     range=lambda: (-1.0, 1.0),
     ulps=(2.0, 4.0, 6.0),
@@ -163,7 +164,7 @@ def soft_sign(x: ArrayLike) -> Array:
 
     Source:
         Bergstra, Desjardins, Lamblin & Bengio, Quadratic polynomials learn better image features,
-        2009
+        technical report 1337, Université de Montréal, 2009
 
     Example:
         >>> jaxact.soft_sign(jnp.array([-3.0, 0.0, 1.0]))
@@ -196,8 +197,8 @@ SOFT_SIGN = Kernel(
 
 @activation(
     formula=lambda m, x: m.where(x <= -3, 0 * x, m.where(x >= 3, 0 * x + 1, (x + 3) / 6)),
-    source="Courbariaux et al., arXiv:1602.02830; with these constants Howard et al., "
-    "arXiv:1905.02244, section 5.2",
+    source="Courbariaux et al., arXiv:1511.00363, with other constants; with these Howard et al., "
+    "ICCV 2019, arXiv:1905.02244, section 5.2",
     kinks=lambda: {-3.0: 0.0, 3.0: 0.0},
     range=lambda: (0.0, 1.0),
     ulps=(1.5, 0.5, 0.0),
@@ -225,8 +226,8 @@ def hard_sigmoid(x: ArrayLike) -> Array:
         TypeError: if `x` is complex.
 
     Source:
-        Courbariaux et al., arXiv:1602.02830; with these constants Howard et al., arXiv:1905.02244,
-        section 5.2
+        Courbariaux et al., arXiv:1511.00363, with other constants; with these Howard et al., ICCV
+        2019, arXiv:1905.02244, section 5.2
 
     Example:
         >>> jaxact.hard_sigmoid(jnp.array([-4.0, 0.0, 1.5]))
@@ -255,7 +256,7 @@ HARD_SIGMOID = Kernel(
     formula=lambda m, x, min_value=-1.0, max_value=1.0: m.where(
         x > max_value, 0 * x + max_value, m.where(x < min_value, 0 * x + min_value, x)
     ),
-    source="Collobert, Large scale machine learning, thesis, 2004",
+    source="elementary; often credited to Collobert, thesis, 2004",
     samples=({}, {"min_value": -2.5, "max_value": 0.7}),
     kinks=lambda min_value=-1.0, max_value=1.0: {min_value: 1.0, max_value: 1.0},
     range=lambda min_value=-1.0, max_value=1.0: (min_value, max_value),
@@ -288,7 +289,7 @@ def hard_tanh(x: ArrayLike, min_value: ArrayLike = -1.0, max_value: ArrayLike = 
             broadcast.
 
     Source:
-        Collobert, Large scale machine learning, thesis, 2004
+        elementary; often credited to Collobert, thesis, 2004
 
     Example:
         >>> jaxact.hard_tanh(jnp.array([-3.0, 0.5, 2.0]))
@@ -328,8 +329,8 @@ HARD_TANH = Kernel(
 
 @activation(
     formula=lambda m, x: m.where(x <= -1, 0 * x, m.where(x >= 1, 0 * x + 1, (x + 1) / 2)),
-    source="jax.nn.sparse_sigmoid; after Martins & Astudillo, ICML 2016, arXiv:1602.02068, "
-    "section 2.5",
+    source="jax.nn.sparse_sigmoid, after arXiv:1901.02324, section 6.2; Martins & Astudillo, "
+    "ICML 2016, arXiv:1602.02068",
     kinks=lambda: {-1.0: 0.25, 1.0: 0.25},
     range=lambda: (0.0, 1.0),
     ulps=(0.5, 0.0, 0.0),
@@ -357,7 +358,8 @@ def sparse_sigmoid(x: ArrayLike) -> Array:
         TypeError: if `x` is complex.
 
     Source:
-        jax.nn.sparse_sigmoid; after Martins & Astudillo, ICML 2016, arXiv:1602.02068, section 2.5
+        jax.nn.sparse_sigmoid, after arXiv:1901.02324, section 6.2; Martins & Astudillo, ICML 2016,
+        arXiv:1602.02068
 
     Example:
         >>> jaxact.sparse_sigmoid(jnp.array([-2.0, 0.0, 0.5]))

@@ -159,7 +159,7 @@ LOG_SIGMOID = Kernel(
 
 @activation(
     formula=lambda m, x, b=4.0: (x + m.sqrt(x * x + b)) / 2,
-    source="Barron, arXiv:2112.11687, equation 1",
+    source="Barron, arXiv:2112.11687, equation 3",
     samples=({"b": 4.0}, {"b": 0.01}, {"b": 100.0}),
     range=lambda b=4.0: (0.0, math.inf),
     ulps=(3.0, 6.0, 6.0),
@@ -191,7 +191,7 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
         ValueError: if `b` is a negative number, or does not broadcast against `x`.
 
     Source:
-        Barron, arXiv:2112.11687, equation 1
+        Barron, arXiv:2112.11687, equation 3
 
     Example:
         >>> jaxact.squareplus(jnp.array([-1.5, 0.0, 1.5]))
