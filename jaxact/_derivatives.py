@@ -372,7 +372,9 @@ def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals:
     summed = unknown.shape != ct.shape
     wide = _compute_dtype(unknown) if summed else unknown.dtype
     back = scale(kernel, numbers, others[:residuals], others[residuals:], ct, wide)
-    result[position] = _sum_to(back, unknown.shape).astype(unknown.dtype) if summed else back
+    if summed:
+        back = _sum_to(back, unknown.shape).astype(unknown.dtype)
+    result[position] = _sharded_alike(back, unknown.sharding)
     return result
 
 
@@ -384,6 +386,12 @@ def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
         i for i, (size, target) in enumerate(zip(x.shape, shape, strict=True)) if size != target
     )
     return jnp.sum(x, axes, keepdims=True)
+
+
+def _sharded_alike(x: Array, sharding) -> Array:
+    """Under explicit sharding, a cotangent has the sharding of what it belongs to."""
+    explicit = not sharding.mesh.empty and sharding.mesh.are_all_axes_explicit
+    return jax.sharding.reshard(x, sharding) if explicit else x
 
 
 def _scale_batch(operands, dims, **parameters):

@@ -104,7 +104,7 @@ class RReLU(nn.Module):
         flax.errors.InvalidRngError: if it is to be random and there is no such rng collection.
 
     Source:
-        Xu, Wang, Chen & Li, arXiv:1505.00853, section 2.4
+        Xu, Wang, Chen & Li, arXiv:1505.00853
 
     Example:
         >>> layer = jaxact.linen.RReLU(0.25, 0.75)

@@ -114,7 +114,7 @@ class RReLU(nnx.Module):
         TypeError: if `rngs` is no `nnx.Rngs` or `nnx.RngStream`; when called, if x is complex.
 
     Source:
-        Xu, Wang, Chen & Li, arXiv:1505.00853, section 2.4
+        Xu, Wang, Chen & Li, arXiv:1505.00853
 
     Example:
         >>> layer = jaxact.nnx.RReLU(0.25, 0.75, rngs=nnx.Rngs(0))

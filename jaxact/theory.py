@@ -351,9 +351,9 @@ class MeanField:
         point 1 is the only one if the slope there is at most 1. Else there is one other, which
         Newton's method reaches from below.
         """
-        value, slope = self._correlation_map(1.0, variance)
+        slope = self.correlation_slope(1.0, variance)
         if not slope > 1 + _ROUNDING:
-            return round(value, 12), slope
+            return 1.0 + 0 * slope, slope  # NaN if the slope is
         correlation = 0.0
         while True:
             value, slope = self._correlation_map(correlation, variance)
@@ -404,13 +404,15 @@ def edge_of_chaos(
         _, square, slope_square, _ = _moments(activation, q)
         return 1 - (square / slope_square + bias_std**2) / q
 
-    def point(q: float) -> CriticalPoint:
-        return CriticalPoint(_moments(activation, q or _VANISHING)[2].item() ** -0.5, q)
-
-    found = [point(q) for q in _crossings(excess, _VARIANCES)]
-    if bias_std == 0 and activation.passes_small_signals():
-        found.insert(0, point(0.0))
-    return tuple(found)
+    variances = _crossings(excess, _VARIANCES)
+    if bias_std == 0 and activation.vanishes_at_zero():
+        variances.insert(0, 0.0)
+    slope_squares = [_moments(activation, q or _VANISHING)[2].item() for q in variances]
+    return tuple(
+        CriticalPoint(1 / math.sqrt(slope_square), q)
+        for q, slope_square in zip(variances, slope_squares, strict=True)
+        if slope_square > 0
+    )
 
 
 _VARIANCES = 2.0 ** np.arange(-40, 40.5, 0.5)  # where fixed points are looked for
@@ -599,15 +601,15 @@ def _joint_moments(activation: _Activation, correlation: float, variance: float)
     """
     shared = variance * max(abs(correlation), _VANISHING)
     own = variance * max(1 - abs(correlation), _VANISHING)
+    scale = _moments(activation, variance)[1:3]  # what both results are measured against
 
     def given(s: np.ndarray) -> np.ndarray:
-        expected = expectations(activation, s.ravel(), own, activation.kinks)
+        expected = expectations(activation, s.ravel(), own, activation.kinks, np.sqrt(scale))
         return expected.reshape(-1, *s.shape)
 
     def integrands(s: np.ndarray) -> np.ndarray:
         there = given(s)
         return there * (there if correlation >= 0 else given(-s))
 
-    # What the integrands are accurate to is all that can be asked of their integral.
-    scale = 100 * _moments(activation, variance)[1:3]
-    return expectations(integrands, 0.0, shared, activation.kinks, scale)[:, 0]
+    # The integrands are integrals themselves, so they are not smooth to the last digits.
+    return expectations(integrands, 0.0, shared, activation.kinks, 100 * scale)[:, 0]

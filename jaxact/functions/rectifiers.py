@@ -392,10 +392,11 @@ def rrelu(
         return RRELU(x, (lower + upper) / 2)
     x = real(x, "rrelu")
     dtype = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
+    sharding = jax.typeof(x).sharding
     if distribution == "uniform":
-        slope = jax.random.uniform(key, x.shape, dtype, lower, upper)
+        slope = jax.random.uniform(key, x.shape, dtype, lower, upper, out_sharding=sharding)
     else:
-        unit = jax.random.truncated_normal(key, -2, 2, x.shape, dtype)
+        unit = jax.random.truncated_normal(key, -2, 2, x.shape, dtype, out_sharding=sharding)
         slope = (lower + upper) / 2 + (upper - lower) / 4 * unit
     # A plain product keeps one array for reverse mode: the slopes.
     return x * lax.stop_gradient(jnp.where(x >= 0, 1, slope).astype(x.dtype))
