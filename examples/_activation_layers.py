@@ -1,43 +1,75 @@
-"""From the name of an activation to a layer: the only place where some activations are special."""
+"""From the name of an activation to a layer: the one place where some activations are special."""
 
 import difflib
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
-import jaxact
-import jaxact.nnx
+import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-MAXOUT_PIECES = 2
+import jaxact
 
-_LAYERS: dict[str, Callable[[int, nnx.Rngs], tuple[Callable[[Array], Array], int]]] = {
-    "prelu": lambda channels, rngs: (jaxact.nnx.PReLU(channels, axis=-1), 1),
-    "rrelu": lambda channels, rngs: (jaxact.nnx.RReLU(rngs=rngs), 1),
-    "maxout": lambda channels, rngs: (
-        partial(jaxact.maxout, num_pieces=MAXOUT_PIECES, axis=-1),
-        MAXOUT_PIECES,
+Activation = Callable[[Array], Array]
+
+
+class Layer(NamedTuple):
+    """How a network uses an activation that is more than a function of one number.
+
+    Attributes:
+        create: makes the layer for a number of channels.
+        pieces: convolution channels that go into one channel of the result.
+        curve: the activation as a function of one number, for drawing.
+        caption: what the curve shows.
+    """
+
+    create: Callable[[int, nnx.Rngs], Activation]
+    pieces: int
+    curve: Activation
+    caption: str
+
+
+_PIECES = 2
+_maxout = partial(jaxact.maxout, num_pieces=_PIECES, axis=-1)
+
+_SPECIAL = {
+    "prelu": Layer(
+        create=lambda channels, rngs: jaxact.nnx.PReLU(channels, axis=-1),
+        pieces=1,
+        curve=partial(jaxact.prelu, negative_slope=0.25),
+        caption="as initialised, slope 1/4; learnt per channel",
+    ),
+    "rrelu": Layer(
+        create=lambda channels, rngs: jaxact.nnx.RReLU(rngs=rngs),
+        pieces=1,
+        curve=jaxact.rrelu,
+        caption="in evaluation; slope 1/8 to 1/3 in training",
+    ),
+    "maxout": Layer(
+        create=lambda channels, rngs: _maxout,
+        pieces=_PIECES,
+        curve=lambda x: _maxout(jnp.stack([x, -x / 2], axis=-1))[..., 0],
+        caption="an example: the larger of x and -x/2",
     ),
 }
 
 
+def activation_layer(name: str) -> Layer:
+    """Returns the layer of the activation called `name`."""
+    if name in _SPECIAL:
+        return _SPECIAL[name]
+    entry = jaxact.CATALOG[name]
+    parameters = entry.samples[0]
+    caption = ", ".join(f"{parameter} = {value}" for parameter, value in parameters.items())
+    function = partial(entry.function, **parameters)
+    return Layer(create=lambda channels, rngs: function, pieces=1, curve=function, caption=caption)
+
+
 def comparable() -> list[str]:
     """Returns the names of all activations that can be compared."""
-    return [
-        name
-        for name, entry in jaxact.CATALOG.items()
-        if entry.kind == "elementwise" or name in _LAYERS
-    ]
-
-
-def activation_layer(
-    name: str, channels: int, rngs: nnx.Rngs
-) -> tuple[Callable[[Array], Array], int]:
-    """Returns the activation and how many convolution channels it takes for one of its own."""
-    if name in _LAYERS:
-        return _LAYERS[name](channels, rngs)
-    entry = jaxact.CATALOG[name]
-    return partial(entry.function, **entry.samples[0]), 1
+    elementwise = [name for name, entry in jaxact.CATALOG.items() if entry.kind == "elementwise"]
+    return sorted({*elementwise, *_SPECIAL})
 
 
 def nearest(name: str) -> list[str]:

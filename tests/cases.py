@@ -37,7 +37,7 @@ class Case:
         return self.entry.function(x, **arrays, **{**self.parameters, **replaced})
 
     def __repr__(self) -> str:
-        setting = "-".join(f"{name}={value}" for name, value in self.parameters.items())
+        setting = "-".join(f"{name}-{value}" for name, value in self.parameters.items())
         return f"{self.entry.name}-{setting}" if setting else self.entry.name
 
     @cached_property
@@ -100,18 +100,21 @@ def cases(*kinds: str) -> list[Case]:
     ]
 
 
-def for_every_case(*kinds: str) -> Callable:
-    """Runs a law on all cases of some kinds, or of all."""
-    return pytest.mark.parametrize("case", cases(*kinds), ids=repr)
+def typical_cases(*kinds: str) -> list[Case]:
+    """One case of each activation of some kinds, or of all."""
+    return [
+        Case(entry, entry.samples[0])
+        for entry in jaxact.CATALOG.values()
+        if not kinds or entry.kind in kinds
+    ]
 
 
-def for_learnable_cases() -> Callable:
-    """Runs a law on all cases with a parameter that may be an array."""
-    learnable = [case for case in cases() if case.learnable]
-    return pytest.mark.parametrize("case", learnable, ids=repr)
+def over(selected: list[Case]) -> Callable:
+    """Runs a law on these cases."""
+    return pytest.mark.parametrize("case", selected, ids=repr)
 
 
-for_every_pointwise_case = for_every_case("elementwise", "random")  # without a key, for the latter
+POINTWISE = ("elementwise", "random")  # without a key, for the latter
 
 
 def precision(dtype: DTypeLike):
@@ -139,19 +142,19 @@ def weights(y: Array, seed: int = 1) -> Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=y.shape).astype(y.dtype))
 
 
-def loss(case: Callable[..., Array]) -> Callable[..., Array]:
-    """A scalar function of all arrays of a case, that weights every output differently."""
+def loss(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A scalar function of the same arrays, that weights every output differently."""
 
     def weighted(*arrays):
-        y = case(*arrays)
+        y = function(*arrays)
         return jnp.sum(y * weights(y))
 
     return weighted
 
 
-def gradient(case: Case) -> Callable[..., tuple[Array, ...]]:
+def gradient(function: Callable[..., Array]) -> Callable[..., tuple[Array, ...]]:
     """The gradient of the weighted output by every array."""
-    return jax.grad(loss(case), argnums=tuple(range(case.arity)))
+    return lambda *arrays: jax.grad(loss(function), tuple(range(len(arrays))))(*arrays)
 
 
 def identical(a: Any, b: Any) -> bool:
@@ -172,7 +175,9 @@ def _canonical(x: Array) -> np.ndarray:
     x = np.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         return x
-    return np.where(np.isnan(x), np.asarray(np.nan, x.dtype), x).view(f"u{x.dtype.itemsize}")
+    with np.errstate(invalid="ignore"):  # some NaNs signal
+        quiet = np.where(np.isnan(x), np.asarray(np.nan, x.dtype), x)
+    return quiet.view(f"u{x.dtype.itemsize}")
 
 
 def assert_close(got: Any, expected: Any, ulps: float = 16) -> None:

@@ -1,0 +1,169 @@
+"""What is measured: every activation of the catalogue, in every setting, dtype, shape and mode."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxact import CATALOG, Entry
+
+from .modes import MODES, Arrays, Function
+
+Shape = tuple[int, ...]
+
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+SHAPES: tuple[Shape, ...] = (
+    (1024, 1024),  # a layer: batch x channels, 4 MiB in float32
+    (64, 256),  # within the first caches
+    (32, 28, 28, 64),  # images: NHWC
+    (16, 256, 768),  # text: batch x sequence x features
+    (8192, 4096),  # beyond any cache
+)
+TYPICAL_MODES = ("forward", "backward")
+TYPICAL_DTYPES = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One activation, used in one way.
+
+    Attributes:
+        function: its name in the catalogue.
+        setting: the label of its parameters, see `settings`.
+        mode: a key of `MODES`.
+        dtype: name of the dtype.
+        shape: shape of each input; for functions over an axis the last axis is cut to a multiple
+            of the group.
+    """
+
+    function: str
+    setting: str
+    mode: str
+    dtype: str
+    shape: Shape
+
+    @property
+    def entry(self) -> Entry:
+        """What the catalogue says about the activation."""
+        return CATALOG[self.function]
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The arguments after the inputs, by name."""
+        return settings(self.entry)[self.setting]
+
+    @property
+    def given(self) -> Function:
+        """The activation with its parameters given: a function of the inputs alone."""
+        return of_inputs(self.entry.function, self.parameters)
+
+    def operands(self) -> tuple[Any, ...]:
+        """What the mode's program is given after the function: inputs, and a direction if any."""
+        inputs = self.inputs()
+        match MODES[self.mode].direction:
+            case None:
+                return (inputs,)
+            case "cotangent":
+                output = jax.eval_shape(self.given, *inputs)
+                return inputs, _noise(output.shape, self.dtype, seed=2)
+            case "tangents":
+                return inputs, tuple(_noise(x.shape, self.dtype, seed=2) for x in inputs)
+
+    def inputs(self) -> Arrays:
+        """Standard normal arrays: one, or two for a gate."""
+        *batch, features = self.shape
+        if self.entry.kind == "axis":
+            group = group_size(self.parameters)
+            features = max(1, features // group) * group
+        count = num_inputs(self.entry)
+        return tuple(_noise((*batch, features), self.dtype, seed=i) for i in range(count))
+
+
+def of_inputs(function: Function, parameters: Mapping[str, Any]) -> Function:
+    """The function with its parameters given: a function of its inputs alone."""
+
+    def given(*inputs: Array) -> Array:
+        return function(*inputs, **parameters)
+
+    return given
+
+
+def num_inputs(entry: Entry) -> int:
+    """How many arrays an activation takes: a gate takes two."""
+    return 2 if entry.kind == "gate" else 1
+
+
+def group_size(parameters: Mapping[str, Any]) -> int:
+    """How many features a function over an axis takes together: its whole numbers say."""
+    return math.prod(p for p in parameters.values() if isinstance(p, int) and p > 0)
+
+
+def settings(entry: Entry) -> dict[str, Mapping[str, Any]]:
+    """The parameters to measure with, under readable labels, the typical ones first.
+
+    The samples of a random activation describe evaluation; in training it is given a key besides.
+    """
+    found = {_label(sample): sample for sample in entry.samples}
+    if entry.kind == "random":
+        keyed = [{"key": jax.random.key(0), **sample} for sample in entry.samples]
+        found |= {_label(sample): sample for sample in keyed}
+    return found
+
+
+def _label(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(
+        name if isinstance(value, Array) else f"{name}={value}"
+        for name, value in parameters.items()
+    )
+
+
+def typical_settings(entry: Entry) -> list[str]:
+    """The first setting; of a random activation the first in evaluation and in training."""
+    labels = list(settings(entry))
+    return labels[:: len(entry.samples)] if entry.kind == "random" else labels[:1]
+
+
+def product(
+    functions: Iterable[str],
+    *,
+    modes: Sequence[str] = TYPICAL_MODES,
+    dtypes: Sequence[str] = TYPICAL_DTYPES,
+    shapes: Sequence[Shape] = SHAPES[:1],
+    all_settings: bool = False,
+) -> list[Case]:
+    """Every combination of what is named."""
+    labels = settings if all_settings else typical_settings
+    named = [(name, label) for name in functions for label in labels(CATALOG[name])]
+    return [
+        Case(name, label, mode, dtype, shape)
+        for dtype, shape, mode, (name, label) in itertools.product(dtypes, shapes, modes, named)
+    ]
+
+
+def survey(functions: Iterable[str]) -> list[Case]:
+    """The typical combinations, and from the middle of them one thing at a time varied in full.
+
+    Every combination of everything would take a night.
+    """
+    functions = tuple(functions)
+    float32 = TYPICAL_DTYPES[:1]
+    cases = [
+        *product(functions),
+        *product(functions, dtypes=float32, all_settings=True),
+        *product(functions, dtypes=DTYPES),
+        *product(functions, dtypes=float32, modes=tuple(MODES)),
+        *product(functions, dtypes=float32, modes=TYPICAL_MODES[:1], shapes=SHAPES),
+    ]
+    return list(dict.fromkeys(cases))
+
+
+def _noise(shape: Shape, dtype: str, *, seed: int) -> Array:
+    """Standard normal numbers; a large array repeats a block that no cache line notices."""
+    block = np.random.default_rng(seed).standard_normal(1 << 16, dtype=np.float32)
+    return jnp.asarray(np.resize(block, shape), dtype)

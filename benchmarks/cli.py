@@ -1,0 +1,226 @@
+"""The commands of `python -m benchmarks`."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from jaxact import CATALOG
+
+from . import cases, compare, environment, libraries, memory, options, plot, speed, tables
+from .modes import MODES
+from .results import Results
+from .targets import TARGETS
+
+QUICK_SECONDS = 20.0
+FULL_SECONDS = 200.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int | None:
+    """Runs one command and returns its exit code, 1 for a regression; none means success."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        return given.run(given)
+    except compare.IncomparableResults as error:
+        parser.error(str(error))
+
+
+# --- Commands ----------------------------------------------------------------------------------
+
+
+def _speed(given: argparse.Namespace) -> None:
+    device = given.device or jax.devices()[0]
+    chosen = _chosen_cases(given)
+    seconds = given.seconds or (QUICK_SECONDS if given.quick else FULL_SECONDS)
+    with jax.default_device(device):
+        taking_part = libraries.installed(device.platform)
+        rows = _collect(speed.measure_all(chosen, taking_part, seconds=seconds), len(chosen))
+    results = Results("speed", environment.describe(device), rows)
+    _report(results, tables.speed_tables(rows), given)
+
+
+def _chosen_cases(given: argparse.Namespace) -> list[cases.Case]:
+    """The survey, unless modes, dtypes or sizes are named, or the run is to be quick."""
+    dtypes = given.dtypes or (cases.TYPICAL_DTYPES[:1] if given.quick else None)
+    axes = {"modes": given.modes, "dtypes": dtypes, "shapes": given.sizes}
+    named = {axis: values for axis, values in axes.items() if values}
+    return cases.product(given.functions, **named) if named else cases.survey(given.functions)
+
+
+def _memory(given: argparse.Namespace) -> None:
+    scale = memory.Scale(given.batch, given.features, given.layers, given.dtype, given.target)
+    rows = _collect(memory.measure_all(given.functions, scale), len(given.functions))
+    results = Results("memory", environment.describe(TARGETS[given.target]()), rows)
+    _report(results, tables.memory_tables(rows), given)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    metric = compare.metric_of(given.before, given.after, given.metric)
+    changes = compare.changes(given.before, given.after, metric)
+    regressions = sum(change.is_regression(given.threshold) for change in changes)
+    _console().print(
+        tables.comparison_table(changes, metric, given.threshold),
+        f"{regressions} of {len(changes)} cases cost over {given.threshold:.0%} more than before",
+    )
+    return 1 if regressions else 0
+
+
+def _plot(given: argparse.Namespace) -> None:
+    plot.save(given.results, given.output)
+
+
+def _collect(batches: Iterable[list[Any]], total: int) -> list[Any]:
+    """All rows, behind a progress bar; if interrupted, those that were finished."""
+    rows: list[Any] = []
+    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("measuring", total=total)
+        try:
+            for batch in batches:
+                rows += batch
+                progress.advance(task)
+        except KeyboardInterrupt:
+            progress.console.print("interrupted: here is what was finished")
+    return rows
+
+
+def _report(results: Results, found: Iterable[Any], given: argparse.Namespace) -> None:
+    _console().print(*found, environment.headline(results.environment), highlight=False)
+    if given.output:
+        results.write(given.output)
+
+
+def _console() -> Console:
+    """Where tables go: a terminal as wide as it is, a file wide enough."""
+    return Console(width=None if sys.stdout.isatty() else 140)
+
+
+# --- Their options -----------------------------------------------------------------------------
+
+
+def _parser() -> options.Parser:
+    parser = options.Parser(
+        prog="python -m benchmarks",
+        description="Speed and memory of jaxact, beside the libraries one would use instead.",
+    )
+    parser.set_defaults(run=lambda _: parser.print_help())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_speed(commands)
+    _add_memory(commands)
+    _add_compare(commands)
+    _add_plot(commands)
+    return parser
+
+
+def _add_speed(commands: Any) -> None:
+    parser = commands.add_parser(
+        "speed",
+        help="how fast every activation is",
+        description="Time in nanoseconds per element and in copies of the arrays. Without options, "
+        "the typical uses, and from there one thing at a time varied; what is named is measured in "
+        "every combination instead.",
+    )
+    parser.set_defaults(run=_speed)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="float32 only, within half a minute")
+    _add_functions(parser)
+    _add_names(parser, "--modes", MODES)
+    _add_names(parser, "--dtypes", cases.DTYPES)
+    add(
+        "--sizes",
+        type=options.comma_separated(options.shape),
+        help="shapes from batch to features, such as 64x256,32x28x28x64",
+    )
+    add("--device", type=options.device, help="cpu, gpu or tpu; JAX's own unless given")
+    add(
+        "--seconds",
+        type=options.positive,
+        help=f"time for everything; {FULL_SECONDS:g} unless given, {QUICK_SECONDS:g} if quick",
+    )
+    _add_output(parser)
+
+
+def _add_memory(commands: Any) -> None:
+    parser = commands.add_parser(
+        "memory",
+        help="how much memory a training step needs",
+        description="Temporaries of compiled training steps, in units of one activation array, and "
+        "bytes per element that a function keeps for the backward pass. Compiles, runs nothing.",
+    )
+    parser.set_defaults(run=_memory)
+    default = memory.Scale()
+    add = parser.add_argument
+    _add_functions(parser)
+    add(
+        "--batch",
+        type=options.count,
+        default=default.batch,
+        help="rows of an activation array: %(default)s",
+    )
+    add("--features", type=options.count, default=default.features, help="its columns: %(default)s")
+    add("--layers", type=options.count, default=default.layers, help="of each network: %(default)s")
+    add("--dtype", choices=memory.DTYPES, default=default.dtype, help="of all arrays: %(default)s")
+    add(
+        "--target", choices=TARGETS, default=default.target, help="what to compile for: %(default)s"
+    )
+    _add_output(parser)
+
+
+def _add_compare(commands: Any) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="what changed between two result files",
+        description="Ratios of jaxact's figures with their noise, the worst first. Exit code 1 if "
+        "one has grown by more than the threshold, noise allowed for.",
+    )
+    parser.set_defaults(run=_compare)
+    add = parser.add_argument
+    add("before", type=options.results, metavar="BEFORE.json", help="what it was")
+    add("after", type=options.results, metavar="AFTER.json", help="what it is")
+    add("--metric", help="copies or nanoseconds, of memory temporaries; the first unless given")
+    add(
+        "--threshold",
+        type=options.positive,
+        default=0.1,
+        help="growth that is a regression: %(default)s",
+    )
+
+
+def _add_plot(commands: Any) -> None:
+    parser = commands.add_parser(
+        "plot",
+        help="a result file as bar charts",
+        description="Draws a chart for each table that the command printed.",
+    )
+    parser.set_defaults(run=_plot)
+    add = parser.add_argument
+    add("results", type=options.results, metavar="RESULTS.json", help="what to draw")
+    add("output", type=options.new_file(*plot.SUFFIXES), metavar="FILE", help="svg, png or html")
+
+
+def _add_functions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--functions",
+        type=options.comma_separated(options.one_of(CATALOG)),
+        default=",".join(CATALOG),
+        help="names of the catalogue, comma-separated; all unless given",
+    )
+
+
+def _add_names(parser: argparse.ArgumentParser, option: str, names: Iterable[str]) -> None:
+    parser.add_argument(
+        option,
+        type=options.comma_separated(options.one_of(tuple(names))),
+        help=f"of {', '.join(names)}; comma-separated",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", type=options.new_file(".json"), metavar="FILE.json", help="results to keep"
+    )

@@ -1,0 +1,148 @@
+"""What a measurement leaves behind: rows, and the file that holds them."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedRow:
+    """How fast one library does one case.
+
+    Attributes:
+        function: name of the activation.
+        setting: its parameters.
+        mode: the way it is used, a key of `modes.MODES`.
+        dtype: dtype of inputs and outputs.
+        shape: shape of an input.
+        library: who did it.
+        nanoseconds: fastest time per element of the first input.
+        median_nanoseconds: median time per element.
+        noise: how far the fastest times, of the case and of the copy, can be trusted.
+        gigabytes_per_second: bytes of inputs and outputs over time.
+        copies: time over that of a copy which moves as many bytes; a function that need not read
+            its inputs, such as the identity backward, may stay below 1.
+        lower_milliseconds: time to trace and lower; None where nothing is compiled.
+        compile_milliseconds: time to compile.
+        temporary_bytes: memory for temporaries.
+        residual_bytes: bytes kept for the backward pass, per element.
+    """
+
+    METRICS: ClassVar[tuple[str, ...]] = ("copies", "nanoseconds")
+
+    function: str
+    setting: str
+    mode: str
+    dtype: str
+    shape: str
+    library: str
+    nanoseconds: float
+    median_nanoseconds: float
+    noise: float
+    gigabytes_per_second: float
+    copies: float
+    lower_milliseconds: float | None
+    compile_milliseconds: float | None
+    temporary_bytes: int | None
+    residual_bytes: float | None
+
+    @property
+    def case(self) -> tuple[str, ...]:
+        """What was measured, whoever did it."""
+        return (self.function, self.setting, self.mode, self.dtype, self.shape)
+
+    @property
+    def temporary_mebibytes(self) -> float | None:
+        """Memory for temporaries, in units to read."""
+        return None if self.temporary_bytes is None else self.temporary_bytes / 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryRow:
+    """How much memory one compiled training step of one network takes.
+
+    Attributes:
+        function: name of the activation.
+        setting: its parameters.
+        network: a key of `networks.NETWORKS`.
+        recipe: how its backward pass is arranged, a key of `networks.RECIPES`.
+        target: what it is compiled for, a key of `targets.TARGETS`.
+        dtype: dtype of weights and activations.
+        size: batch x features x layers.
+        library: whose function it is.
+        temporaries: memory for temporaries, in activation arrays.
+        outputs: memory for the loss and the gradients, in activation arrays.
+        residual_bytes: bytes that `jax.vjp` of the function alone keeps, per element.
+    """
+
+    METRICS: ClassVar[tuple[str, ...]] = ("temporaries",)
+    noise: ClassVar[float] = 0.0  # the compiler says the same each time
+
+    function: str
+    setting: str
+    network: str
+    recipe: str
+    target: str
+    dtype: str
+    size: str
+    library: str
+    temporaries: float
+    outputs: float
+    residual_bytes: float
+
+    @property
+    def case(self) -> tuple[str, ...]:
+        """What was measured, whoever did it."""
+        return (
+            *(self.function, self.setting, self.network, self.recipe),
+            *(self.target, self.dtype, self.size),
+        )
+
+
+Row = SpeedRow | MemoryRow
+ROWS: dict[str, type[Row]] = {"speed": SpeedRow, "memory": MemoryRow}
+
+
+class MalformedResults(ValueError):
+    """A file that does not hold results."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows that one command made, and where it made them.
+
+    Attributes:
+        command: a key of `ROWS`.
+        environment: see `environment.describe`.
+        rows: what was measured.
+    """
+
+    command: str
+    environment: dict[str, Any]
+    rows: list[Any]
+
+    def write(self, path: Path) -> None:
+        """Writes a JSON file with a line for each row, so that git shows what changed."""
+        command, environment = json.dumps(self.command), json.dumps(self.environment)
+        rows = ",\n".join(json.dumps(dataclasses.asdict(row)) for row in self.rows)
+        path.write_text(
+            f'{{"command": {command},\n"environment": {environment},\n"rows": [\n{rows}\n]}}\n'
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "Results":
+        """Reads what `write` wrote.
+
+        Raises:
+            MalformedResults: if the file holds something else.
+            OSError: if it cannot be read.
+        """
+        try:
+            content = json.loads(path.read_text())
+            row = ROWS[content["command"]]
+            rows = [row(**fields) for fields in content["rows"]]
+            return cls(content["command"], content["environment"], rows)
+        except (ValueError, KeyError, TypeError) as error:
+            raise MalformedResults(f"{path} does not hold results of this program") from error

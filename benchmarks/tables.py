@@ -1,0 +1,113 @@
+"""Results as tables to read in a terminal."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.table import Table
+
+from .compare import OURS, Change
+from .grouping import activation, by_network, by_speed_conditions, grouped
+from .results import MemoryRow, SpeedRow
+
+
+def speed_tables(rows: Sequence[SpeedRow]) -> list[Table]:
+    """One table for each mode, dtype and shape, with a line for each activation."""
+    peers = [library for library in dict.fromkeys(row.library for row in rows) if library != OURS]
+    groups = by_speed_conditions(rows)
+    return [_speed_table(title, members, peers) for title, members in groups.items()]
+
+
+def _speed_table(title: str, rows: Sequence[SpeedRow], peers: Sequence[str]) -> Table:
+    cases = [
+        {row.library: row for row in members} for members in grouped(rows, activation).values()
+    ]
+    table = _table(title, show_footer=True)
+    table.add_column("activation", "geometric mean", overflow="fold")
+    _add_figures(table, "ns per\nelement", "noise", "GB/s", "copies")
+    for peer in peers:
+        speedups = [s for case in cases if (s := _speedup(case, peer))]
+        mean = statistics.geometric_mean(speedups) if speedups else None
+        _add_figures(table, f"speed /\n{peer}", footer=_figure(mean, ".2f"))
+    _add_figures(table, "compile\nms", "temporaries\nMiB", "kept\nB/element", "kept by\njax.nn")
+    for case in cases:
+        ours, jax_nn = case[OURS], case.get("jax.nn")
+        table.add_row(
+            activation(ours),
+            f"{ours.nanoseconds:.3f}",
+            f"{ours.noise:.0%}",
+            f"{ours.gigabytes_per_second:.1f}",
+            f"{ours.copies:.2f}",
+            *(_figure(_speedup(case, peer), ".2f") for peer in peers),
+            _figure(ours.compile_milliseconds, ".0f"),
+            _figure(ours.temporary_mebibytes, ".2f"),
+            _figure(ours.residual_bytes, ".3g"),
+            _figure(jax_nn and jax_nn.residual_bytes, ".3g"),
+        )
+    return table
+
+
+def _speedup(case: dict[str, SpeedRow], peer: str) -> float | None:
+    """How many times as fast as a peer jaxact is."""
+    return case[peer].nanoseconds / case[OURS].nanoseconds if peer in case else None
+
+
+def memory_tables(rows: Sequence[MemoryRow]) -> list[Table]:
+    """One table for each network, with a line for each activation and a column for each recipe."""
+    return [_memory_table(title, members) for title, members in by_network(rows).items()]
+
+
+def _memory_table(title: str, rows: Sequence[MemoryRow]) -> Table:
+    columns = list(grouped(rows, lambda row: (row.library, row.recipe)))
+    libraries = list(dict.fromkeys(library for library, _ in columns))
+    table = _table(f"{title}: temporaries in activation arrays")
+    table.add_column("activation", overflow="fold")
+    _add_figures(table, *(f"{library}\n{recipe}" for library, recipe in columns))
+    _add_figures(table, *(f"{library}\nkept B/element" for library in libraries))
+    for name, members in grouped(rows, activation).items():
+        arrays = {(row.library, row.recipe): row.temporaries for row in members}
+        kept = {row.library: row.residual_bytes for row in members}
+        table.add_row(
+            name,
+            *(_figure(arrays.get(column), ".2f") for column in columns),
+            *(_figure(kept.get(library), ".3g") for library in libraries),
+        )
+    return table
+
+
+def comparison_table(changes: Iterable[Change], metric: str, threshold: float) -> Table:
+    """A line for each change; regressions stand out."""
+    table = _table(metric)
+    table.add_column("case", overflow="fold")
+    _add_figures(table, "before", "after", "after / before", "noise")
+    for change in changes:
+        table.add_row(
+            ", ".join(part for part in change.case if part),
+            f"{change.before:.3f}",
+            f"{change.after:.3f}",
+            f"{change.ratio:.2f}",
+            f"{change.noise:.0%}",
+            style="bold red" if change.is_regression(threshold) else None,
+        )
+    return table
+
+
+def _table(title: str, *, show_footer: bool = False) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="",
+        footer_style="dim",
+        box=box.SIMPLE_HEAD,
+        show_footer=show_footer,
+    )
+
+
+def _add_figures(table: Table, *headings: str, footer: str = "") -> None:
+    for heading in headings:
+        table.add_column(heading, footer, justify="right", no_wrap=True)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

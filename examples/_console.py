@@ -1,0 +1,53 @@
+"""What is seen in the terminal: a bar per activation while they learn, a table in the end."""
+
+from _results import COLUMNS, Result, percent, shortfall
+from _training import Epoch
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+
+class Bars(Progress):
+    """One progress bar per activation, with loss, accuracy and the time left."""
+
+    def __init__(self, console: Console, activations: list[str]):
+        width = max(map(len, activations))
+        super().__init__(
+            TextColumn(f"{{task.description:{width}}}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=console,
+        )
+
+    def begin(self, activation: str, epochs: int) -> TaskID:
+        """Adds the bar of an activation."""
+        return self.add_task(activation, total=epochs, state="compiling")
+
+    def after(self, task: TaskID, epoch: Epoch) -> None:
+        """Moves a bar on by an epoch."""
+        state = f"loss {epoch.loss.mean():.4f}  accuracy {percent(epoch.accuracy.mean()):>7}"
+        self.update(task, advance=1, state=state)
+
+
+def print_results(console: Console, results: list[Result]) -> None:
+    """Prints the table, and why some fell short of the target."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for index, column in enumerate(COLUMNS):
+        title = column.title.replace(" ", "\n", 1)
+        table.add_column(title, justify="right" if index else "left", no_wrap=True)
+    for result in results:
+        table.add_row(*(column.cell(result) for column in COLUMNS))
+    console.print(table)
+    for result in results:
+        if reason := shortfall(result):
+            console.print(f"{result.activation}: {reason}.", highlight=False)

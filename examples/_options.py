@@ -1,0 +1,120 @@
+"""The command line: every option, what it may be, and one clear line for what it may not."""
+
+import argparse
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jax
+from _activation_layers import comparable, nearest
+from _dataset import Dataset, digits, from_file
+
+ACTIVATIONS = "sigmoid,tanh,relu,relu6,leaky_relu,prelu,rrelu,elu,maxout"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to compare, and how."""
+
+    activations: list[str]
+    epochs: int
+    seeds: int
+    learning_rate: float
+    clip_norm: float | None
+    normalization: str
+    depth: int
+    data: Dataset
+    output: Path
+    device: Any  # a jax.Device, which is no type to type checkers
+    command: str  # as it was typed, for the report
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Returns the options; on a wrong one, prints a line and exits with code 2."""
+    parser = _Parser(
+        prog="compare_activations.py",
+        description="Train one convolutional network per activation, and compare what they do.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--activations", type=_activations, default=ACTIVATIONS, help="names, comma-separated")
+    add("--epochs", type=_count, default=15, help="passes over the training images")
+    add("--seeds", type=_count, default=5, help="networks per activation")
+    add("--learning-rate", type=_positive, default=0.03, help="of gradient descent with momentum")
+    add("--clip-norm", type=_positive, help="largest norm of the gradient, if any")
+    add(
+        "--normalization",
+        choices=("none", "batch", "layer"),
+        default="none",
+        help="of what enters the activation",
+    )
+    add("--depth", type=_count, default=4, help="convolutions, each followed by the activation")
+    add("--data", metavar="FILE.npz", help="own images x and labels y, if not the digits")
+    add("--output", type=_report_path, default="report.html", help="file or folder of the report")
+    add("--device", type=_device, default="auto", help="cpu, gpu, tpu, or one of many: gpu:1")
+    options = vars(parser.parse_args(arguments))
+    try:
+        options["data"] = from_file(options["data"]) if options["data"] else digits()
+    except ValueError as error:
+        parser.error(f"argument --data: {error}")
+    return Options(**options, command=shlex.join([parser.prog, *arguments]))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Prints one line, where argparse would print the usage as well."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _number(kind: Callable[[str], Any], text: str, requirement: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = 0
+    if not (value > 0 and isfinite(value)):
+        raise argparse.ArgumentTypeError(f"must be {requirement}, got {text!r}")
+    return value
+
+
+def _count(text: str) -> int:
+    return _number(int, text, "a whole number of at least 1")
+
+
+def _positive(text: str) -> float:
+    return _number(float, text, "a positive number")
+
+
+def _activations(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in comparable():
+            meant = " or ".join(nearest(name))
+            remedy = f"did you mean {meant}?" if meant else f"choose from {', '.join(comparable())}"
+            raise argparse.ArgumentTypeError(f"no activation is called {name!r}: {remedy}")
+    return list(dict.fromkeys(names))
+
+
+def _report_path(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        path /= "report.html"
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
+    return path
+
+
+def _device(text: str) -> Any:
+    platform, _, index = text.partition(":")
+    try:
+        devices = jax.devices(None if platform == "auto" else platform)
+        return {str(device.id): device for device in devices}[index or str(devices[0].id)]
+    except (RuntimeError, KeyError):
+        here = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
+        raise argparse.ArgumentTypeError(f"there is no device {text!r}, only {here}") from None

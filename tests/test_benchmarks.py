@@ -1,0 +1,379 @@
+"""The benchmarks can be trusted: clock, cases, peers, files and exit codes."""
+
+import dataclasses
+import json
+import math
+import time
+import types
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxact
+from benchmarks import cases, clock, libraries, memory, speed
+from benchmarks.cases import Case
+from benchmarks.cli import main
+from benchmarks.clock import Precision
+from benchmarks.libraries import JaxLibrary, counterpart
+from benchmarks.modes import MODES
+from benchmarks.residuals import residual_bytes
+from benchmarks.results import MemoryRow, Results, SpeedRow
+from jaxact import CATALOG, Entry
+
+AT_ONCE = Precision(seconds=0)
+PATIENT = Precision(spread=0.05, seconds=3)
+
+# --- The clock ---------------------------------------------------------------------------------
+
+
+def test_the_clock_measures_a_sleep_of_known_length():
+    timing = clock.race({"sleep": lambda: time.sleep(0.01)}, PATIENT)["sleep"]
+    assert 0.01 <= timing.minimum <= timing.median
+    assert timing.minimum < 0.012
+
+
+def test_the_clock_waits_for_arrays_that_are_not_ready():
+    class Pending:
+        def block_until_ready(self):
+            time.sleep(0.01)
+
+    timing = clock.race({"pending": lambda: [Pending()]}, PATIENT)["pending"]
+    assert timing.minimum >= 0.01
+
+
+def test_the_first_call_is_not_counted():
+    calls = []
+
+    def slow_at_first():
+        time.sleep(0.001 if calls else 0.3)
+        calls.append(1)
+
+    timing = clock.race({"call": slow_at_first}, Precision(seconds=0.2))["call"]
+    assert timing.median < 0.1
+
+
+def test_tracing_and_compiling_are_timed_apart_from_running():
+    def slow_to_trace(x):
+        time.sleep(0.3)
+        return x + 1
+
+    build = clock.build(slow_to_trace, jnp.ones(8))
+    run = clock.race({"run": lambda: build.executable(jnp.ones(8))}, PATIENT)["run"]
+    assert build.lower_seconds >= 0.3 > 10 * run.minimum
+    assert 0 < build.compile_seconds
+
+
+def test_short_calls_are_repeated_until_a_sample_is_long_enough():
+    timing = clock.race({"nothing": lambda: None}, Precision(seconds=0.1))["nothing"]
+    assert timing.calls * timing.median >= 1e-4
+
+
+def test_a_race_ends_once_the_fastest_samples_agree():
+    timing = clock.race({"sleep": lambda: time.sleep(1e-3)}, Precision(spread=100, seconds=60))
+    assert timing["sleep"].samples == clock.BEST
+
+
+def test_a_race_ends_when_the_time_is_up():
+    start = time.perf_counter()
+    timing = clock.race({"sleep": lambda: time.sleep(1e-3)}, Precision(spread=0, seconds=0.2))
+    assert time.perf_counter() - start < 2
+    assert timing["sleep"].samples > clock.BEST
+
+
+def test_a_copy_takes_the_time_of_a_copy():
+    copy = speed.copy_of(8 << 20)
+    timings = clock.race({"one": copy, "other": copy}, PATIENT)
+    assert timings["one"].minimum / timings["other"].minimum == pytest.approx(1, rel=0.5)
+
+
+# --- The cases ---------------------------------------------------------------------------------
+
+
+def gate(x, gate):
+    return x * jax.nn.sigmoid(gate)
+
+
+GATE = Entry(
+    function=gate,
+    formula=lambda m, x, gate: x / (1 + m.exp(-gate)),
+    source="this test",
+    kind="gate",
+    samples=({},),
+    kinks=lambda: {},
+    range=lambda: (-math.inf, math.inf),
+    ulps=(0.0, 0.0, 0.0),
+)
+
+
+@pytest.fixture
+def every_kind(monkeypatch):
+    """A library with one activation of every kind, and their names by kind."""
+    monkeypatch.setitem(CATALOG, "gate", GATE)
+    names = {entry.kind: entry.name for entry in CATALOG.values()}
+    library = types.ModuleType("jaxact")
+    for name in names.values():
+        setattr(library, name, CATALOG[name].function)
+    return library, names
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["elementwise", "gate", "axis", "random"])
+def test_every_kind_of_activation_is_measured_in_every_mode(every_kind, kind, mode):
+    library, names = every_kind
+    for label in cases.typical_settings(CATALOG[names[kind]]):
+        case = Case(names[kind], label, mode, "float32", (2, 9))
+        (row,) = speed.measure(case, [JaxLibrary(library)], AT_ONCE)
+        assert row.nanoseconds > 0
+        assert row.copies > 0
+        assert (row.compile_milliseconds is None) == (not MODES[mode].compiled)
+
+
+@pytest.mark.parametrize("dtype", cases.DTYPES)
+def test_a_case_runs_in_its_own_dtype(dtype):
+    case = Case("sigmoid", "", "forward", dtype, (4, 8))
+    (row,) = speed.measure(case, [JaxLibrary(jaxact)], AT_ONCE)
+    bytes_moved = row.gigabytes_per_second * row.nanoseconds
+    assert bytes_moved == pytest.approx(2 * jnp.dtype(dtype).itemsize)
+
+
+def test_the_survey_leaves_nothing_out():
+    found = cases.survey(CATALOG)
+    assert len(set(found)) == len(found)
+    assert {case.function for case in found} == set(CATALOG)
+    assert {case.mode for case in found} == set(MODES)
+    assert {case.dtype for case in found} == set(cases.DTYPES)
+    assert {case.shape for case in found} == set(cases.SHAPES)
+    settings = {(name, label) for name in CATALOG for label in cases.settings(CATALOG[name])}
+    assert {(case.function, case.setting) for case in found} == settings
+
+
+def test_a_random_activation_is_measured_with_and_without_a_key():
+    evaluation, training = cases.typical_settings(CATALOG["rrelu"])
+    assert "key" not in cases.settings(CATALOG["rrelu"])[evaluation]
+    assert "key" in cases.settings(CATALOG["rrelu"])[training]
+
+
+def test_features_over_an_axis_are_whole_groups():
+    (x,) = Case("maxout", "num_pieces=5", "forward", "float32", (4, 64)).inputs()
+    assert x.shape == (4, 60)
+
+
+# --- The peers ---------------------------------------------------------------------------------
+
+
+def test_a_peer_has_the_same_name_and_the_same_values():
+    look_alike = types.ModuleType("look_alike")
+    look_alike.relu = jax.nn.relu6
+    assert counterpart(jax.nn, "relu", "") is not None
+    assert counterpart(look_alike, "relu", "") is None
+    assert counterpart(jax.nn, "maxout", "num_pieces=2") is None
+
+
+def test_a_peer_may_lack_parameters_that_are_at_their_defaults():
+    plain = types.ModuleType("plain")
+    plain.leakyrelu = lambda x: jnp.where(x > 0, x, 0.01 * x)
+    assert counterpart(plain, "leaky_relu", "negative_slope=0.01") is not None
+    assert counterpart(plain, "leaky_relu", "negative_slope=0.3") is None
+
+
+def test_residuals_are_counted_once_and_scalars_not_at_all():
+    x = jnp.ones((8, 8))
+    assert residual_bytes(jnp.sin, x) == 4
+    assert residual_bytes(lambda x: 3 * x, x) == 0
+    assert residual_bytes(lambda x, y: x * y, x, x + 1) == 8
+
+
+# --- Files and their comparison ----------------------------------------------------------------
+
+SPEED = SpeedRow(
+    function="relu",
+    setting="",
+    mode="forward",
+    dtype="float32",
+    shape="4x8",
+    library="jaxact",
+    nanoseconds=0.5,
+    median_nanoseconds=0.6,
+    noise=0.05,
+    gigabytes_per_second=16.0,
+    copies=1.25,
+    lower_milliseconds=2.0,
+    compile_milliseconds=30.0,
+    temporary_bytes=0,
+    residual_bytes=4.0,
+)
+MEMORY = MemoryRow(
+    function="relu",
+    setting="",
+    network="unrolled layers f(x W)",
+    recipe="default",
+    target="cpu",
+    dtype="float32",
+    size="16x8x4",
+    library="jaxact",
+    temporaries=5.0,
+    outputs=0.5,
+    residual_bytes=4.0,
+)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Writes rows to a file of their own and returns its name."""
+
+    def save(*rows):
+        command = "speed" if isinstance(rows[0], SpeedRow) else "memory"
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
+        Results(command, {"commit": "0"}, list(rows)).write(path)
+        return str(path)
+
+    return save
+
+
+@pytest.mark.parametrize("row", [SPEED, MEMORY], ids=["speed", "memory"])
+def test_results_survive_being_written_and_read(tmp_path, row):
+    results = Results(
+        "speed" if row is SPEED else "memory", {"versions": {"jax": jax.__version__}}, [row, row]
+    )
+    results.write(tmp_path / "results.json")
+    assert Results.read(tmp_path / "results.json") == results
+
+
+def test_equal_results_compare_with_exit_code_0(saved):
+    assert not main(["compare", saved(SPEED), saved(SPEED)])
+    assert not main(["compare", saved(MEMORY), saved(MEMORY)])
+
+
+def test_a_regression_beyond_threshold_and_noise_gives_exit_code_1(saved):
+    slower = dataclasses.replace(SPEED, copies=1.5 * SPEED.copies)
+    larger = dataclasses.replace(MEMORY, temporaries=1.5 * MEMORY.temporaries)
+    assert main(["compare", saved(SPEED), saved(slower)]) == 1
+    assert main(["compare", saved(MEMORY), saved(larger)]) == 1
+    assert not main(["compare", saved(slower), saved(SPEED)])
+    assert not main(["compare", saved(SPEED), saved(slower), "--threshold", "0.6"])
+    assert not main(["compare", saved(SPEED), saved(slower), "--metric", "nanoseconds"])
+
+
+def test_a_change_within_the_noise_is_no_regression(saved):
+    uncertain = dataclasses.replace(SPEED, copies=1.2 * SPEED.copies, noise=0.2)
+    certain = dataclasses.replace(uncertain, noise=0.0)
+    assert not main(["compare", saved(SPEED), saved(uncertain)])
+    assert main(["compare", saved(SPEED), saved(certain)]) == 1
+
+
+def test_what_another_library_does_is_no_regression(saved):
+    theirs = dataclasses.replace(SPEED, library="jax.nn")
+    slower = dataclasses.replace(theirs, copies=9.0)
+    assert not main(["compare", saved(SPEED, theirs), saved(SPEED, slower)])
+
+
+@pytest.mark.parametrize("metric", [[], ["--metric", "temporaries"]])
+def test_results_that_cannot_be_compared_give_one_line_and_exit_code_2(saved, metric, capsys):
+    after = saved(SPEED) if metric else saved(MEMORY)
+    refuses(["compare", saved(SPEED), after, *metric], capsys)
+
+
+def test_results_without_a_common_case_give_one_line_and_exit_code_2(saved, capsys):
+    other = dataclasses.replace(SPEED, function="tanh")
+    refuses(["compare", saved(SPEED), saved(other)], capsys)
+
+
+# --- The command line --------------------------------------------------------------------------
+
+
+def refuses(arguments, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        main(arguments)
+    assert refusal.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("python -m benchmarks")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "fly",
+        "speed --functions rleu",
+        "speed --modes sideways",
+        "speed --dtypes float8",
+        "speed --sizes 1024",
+        "speed --sizes 0x8",
+        "speed --seconds soon",
+        "speed --device abacus",
+        "speed --output nowhere/results.json",
+        "speed --output results.txt",
+        "memory --layers 0",
+        "memory --target abacus",
+        "compare no.json no.json",
+        f"compare {__file__} {__file__}",
+    ],
+)
+def test_a_wrong_option_gives_one_line_and_exit_code_2(arguments, capsys):
+    refuses(arguments.split(), capsys)
+
+
+def test_without_a_command_the_commands_are_listed(capsys):
+    assert not main([])
+    assert "speed" in capsys.readouterr().out
+
+
+def test_speed_prints_a_table_and_writes_results_that_can_be_drawn(tmp_path, capsys):
+    output = str(tmp_path / "results.json")
+    arguments = "speed --functions relu,maxout --sizes 4x8 --modes backward --dtypes bfloat16"
+    assert not main([*arguments.split(), "--seconds", "0.1", "--output", output])
+    assert "backward, bfloat16, 4x8" in capsys.readouterr().out
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [row["library"] for row in results["rows"][:2]] == ["jaxact", "jax.nn"]
+    assert {"date", "commit", "device", "machine", "versions", "flags"} <= set(
+        results["environment"]
+    )
+    for suffix in ("svg", "png", "html"):
+        drawing = tmp_path / f"results.{suffix}"
+        assert not main(["plot", output, str(drawing)])
+        assert drawing.stat().st_size > 1000
+
+
+def test_an_interrupted_run_reports_what_was_finished(monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        yield [SPEED]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(speed, "measure_all", interrupted)
+    assert not main(["speed", "--output", str(tmp_path / "results.json")])
+    assert Results.read(tmp_path / "results.json").rows == [SPEED]
+
+
+def test_memory_compiles_every_network_with_every_recipe(tmp_path):
+    output = tmp_path / "results.json"
+    arguments = "memory --functions identity,maxout --batch 16 --features 8 --layers 2"
+    assert not main([*arguments.split(), "--output", str(output)])
+    rows = Results.read(output).rows
+    combinations = {(row.function, row.library, row.network, row.recipe) for row in rows}
+    assert len(combinations) == len(rows) == (2 + 1) * 3 * 2  # jax.nn has no maxout
+    assert all(row.temporaries > 0 for row in rows)
+
+
+def test_a_layer_more_is_an_activation_array_more():
+    def arrays(layers):
+        scale = memory.Scale(batch=256, features=8, layers=layers)
+        row = memory.measure("identity", scale, jaxact, "unrolled layers f(x W)", "default")
+        assert row is not None
+        return row.temporaries
+
+    assert arrays(5) - arrays(3) == pytest.approx(2, abs=0.1)
+
+
+def test_a_gate_is_given_two_preactivations(every_kind):
+    library, names = every_kind
+    scale = memory.Scale(batch=16, features=8, layers=2)
+    row = memory.measure(names["gate"], scale, library, "scanned layers f(x W)", "default")
+    assert row is not None
+    assert row.residual_bytes >= 8
+
+
+def test_torch_takes_part_where_it_is_installed_and_only_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(libraries, "Torch", lambda: JaxLibrary(jax.nn))
+    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: object())
+    assert len(libraries.installed("cpu")) == 3
+    assert len(libraries.installed("gpu")) == 2

@@ -1,0 +1,64 @@
+"""One answer, however a function is called: eager, compiled, batched, or a scalar at a time."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracle
+import pytest
+from cases import FEATURES, POINTWISE, SIXTEEN_BITS, cases, differing, over, slope
+
+_DTYPES = pytest.mark.parametrize("dtype", SIXTEEN_BITS, ids=lambda d: jnp.dtype(d).name)
+
+
+@over(cases(*POINTWISE))
+@_DTYPES
+def test_all_sixteen_bit_inputs_have_one_value_and_one_slope(case, dtype):
+    xs = jnp.asarray(oracle.all_patterns(dtype, finite=False))
+    square = xs.reshape(256, 256)
+
+    def both(x):
+        return case(x), slope(case)(x)
+
+    expected = both(xs)  # eager
+    answers = {
+        "jit": jax.jit(both)(xs),
+        "vmap": jax.jit(jax.vmap(jax.vmap(jax.value_and_grad(case)), 1, 1))(square),
+        "columns": [a.T for a in both(square.T)],
+    }
+    for way, got in answers.items():
+        for what, a, b in zip(("value", "slope"), got, expected, strict=True):
+            assert differing(a.reshape(-1), b) == 0, f"{what} under {way}"
+    some = slice(None, None, 61)  # the loop takes its time
+    for got, b in zip(_one_by_one(both, xs[some]), expected, strict=True):
+        assert differing(got, b[some]) == 0
+    assert differing(case(xs[777]), expected[0][777]) == 0
+
+
+def _one_by_one(function, xs):
+    """A compiled program of scalars, run for each."""
+    return jax.jit(lambda xs: jax.lax.map(function, xs))(xs)
+
+
+@over(cases(*POINTWISE))
+def test_float32_inputs_have_one_value(case):
+    xs = jnp.asarray(oracle.stratified(np.float32, 2**14, around=case.kinks))
+    expected = case(xs)
+    assert differing(jax.jit(case)(xs), expected) == 0
+    assert differing(_one_by_one(case, xs[::16]), expected[::16]) == 0
+    assert differing(jnp.concatenate([case(part) for part in (xs[:777], xs[777:])]), expected) == 0
+
+
+@over(cases("gate", "axis"))
+@_DTYPES
+def test_rows_of_sixteen_bits_have_one_value_and_one_gradient(case, dtype):
+    x = case.inputs((256, FEATURES), dtype)
+
+    def both(*arrays):
+        y, pull_back = jax.vjp(case, *arrays)
+        return y, *pull_back(jnp.ones_like(y))
+
+    expected = both(*x)
+    row_by_row = jax.jit(lambda x: jax.lax.map(lambda row: both(*row), x))
+    for got in (jax.jit(both)(*x), jax.vmap(both)(*x), row_by_row(x)):
+        for a, b in zip(got, expected, strict=True):
+            assert differing(a, b) == 0

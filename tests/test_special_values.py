@@ -1,0 +1,180 @@
+"""Zero, infinity, not-a-number, the largest and the smallest: values and derivatives there.
+
+The truth is the catalogue's definition, evaluated by the oracle. Derivatives are forward mode's;
+other laws tell that reverse mode agrees.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import oracle
+import pytest
+from cases import DTYPES, POINTWISE, SIXTEEN_BITS, cases, forward_slope, over, precision, slope
+
+ORDERS = 4  # value, slope, curvature and the derivative of that
+
+
+def inputs(case, dtype):
+    """All numbers of a 16-bit format, a fair sample of a larger one, and what is special."""
+    if dtype in SIXTEEN_BITS:
+        finite = oracle.all_patterns(dtype)
+    else:
+        finite = oracle.stratified(dtype, 2**13, around=case.kinks)
+    info = ml_dtypes.finfo(dtype)
+    special = [0.0, -0.0, info.smallest_normal, -info.smallest_normal, info.max, info.min]
+    return np.concatenate([finite, np.array([*special, np.inf, -np.inf, np.nan]).astype(dtype)])
+
+
+@functools.lru_cache(maxsize=4)
+def derivatives(case, dtype):
+    """The inputs, and the derivatives of every order there."""
+    xs = inputs(case, dtype)
+    functions = [case]
+    for _ in range(1, ORDERS):
+        functions.append(forward_slope(functions[-1]))
+    with precision(dtype):
+        return xs, jax.device_get(jax.jit(lambda x: [f(x) for f in functions])(xs))
+
+
+def exact(case, xs, dtype, order):
+    """The truth at finite points: one row of numbers, rounded to the dtype, for every order."""
+    rows = oracle.evaluate(case.entry.formula, xs, order, case.parameters, dtype=dtype)
+    return rows, [oracle.nearest(row, dtype) for row in rows]
+
+
+def every_finite_truth_is_finite(case, dtype):
+    xs, orders = derivatives(case, dtype)
+    points = xs.astype(np.float64)
+    for order, got in enumerate(orders):
+        suspect = np.flatnonzero(np.isfinite(points) & ~np.isfinite(got.astype(np.float64)))
+        suspect = suspect[:: len(suspect) // 32 + 1]
+        if suspect.size:
+            truth = exact(case, points[suspect], dtype, order)[1][order]
+            wrong = suspect[np.isfinite(truth)]
+            assert not wrong.size, f"order {order} at {xs[wrong]}: {got[wrong]}"
+
+
+def infinity_gives_the_limit(case, dtype):
+    xs, orders = derivatives(case, dtype)
+    for order, got in enumerate(orders[:3]):
+        for sign in (1, -1):
+            truth = limit(case, sign, order)
+            (at,) = np.flatnonzero(xs.astype(np.float64) == sign * math.inf)[-1:]
+            if truth is not None:
+                tolerance = 4 * float(ml_dtypes.finfo(dtype).eps)
+                np.testing.assert_allclose(
+                    float(got[at]), truth, rtol=tolerance, err_msg=f"order {order} at {xs[at]}"
+                )
+
+
+@functools.cache
+def limit(case, sign, order):
+    """The limit at an infinity, judged from three huge arguments; None if there is none."""
+    far, farther, farthest = (
+        oracle.derivative(case.entry.formula, sign * 2**k, order, case.parameters, digits=300)
+        for k in (60, 90, 120)
+    )
+    if abs(farthest) < 2.0**-40:
+        return 0.0
+    if abs(farthest - farther) <= 2.0**-40 * abs(farthest):
+        return float(farthest)
+    grows = abs(farthest) > 1.2 * abs(farther) > 1.44 * abs(far)
+    return math.copysign(math.inf, farthest) if grows else None
+
+
+def not_a_number_stays_not_a_number(case, dtype):
+    """Value and slope; a slope that is constant in pieces may say otherwise in the docstring."""
+    xs, orders = derivatives(case, dtype)
+    value, slope_there, *_ = (got[np.isnan(xs.astype(np.float64))][-1] for got in orders)
+    assert np.isnan(value)
+    curved = np.any(orders[2][np.isfinite(xs.astype(np.float64))] != 0)
+    promised = "slope NaN" in " ".join(case.entry.function.__doc__.split())
+    assert promised or not curved, "a curved function's docstring promises slope NaN"
+    assert np.isnan(slope_there) == promised
+
+
+def every_kink_has_its_promised_slope(case, dtype):
+    kinks = [k for k in case.kinks if float(np.asarray(k, dtype)) == k]
+    promised = np.array([case.kinks[k] for k in kinks]).astype(dtype)
+    with precision(dtype):
+        xs = jnp.asarray(np.array(kinks).astype(dtype))
+        for derivative in (slope(case), forward_slope(case)):
+            tolerance = 4 * float(ml_dtypes.finfo(dtype).eps)
+            got = np.asarray(derivative(xs))
+            np.testing.assert_allclose(
+                got.astype(np.float64), promised.astype(np.float64), rtol=tolerance
+            )
+
+
+def extremes_are_exact(case, dtype):
+    """At zero, the smallest normal and the largest numbers, of either sign: value and slope."""
+    xs, orders = derivatives(case, dtype)
+    extremes = xs[-9:-3]
+    rows, _ = exact(case, extremes, dtype, 1)
+    allowed = 1 if dtype in SIXTEEN_BITS else 16
+    tiny = float(ml_dtypes.finfo(dtype).smallest_normal)
+    for order, (row, got) in enumerate(zip(rows, orders, strict=False)):
+        got = got[-9:-3]
+        off = oracle.ulp_error(got, row) > allowed
+        off &= np.abs(got.astype(np.float64) - row.hi) > tiny  # the CPU backend flushes those
+        if order:
+            off &= ~np.isin(extremes.astype(np.float64), list(case.kinks))
+        assert not off.any(), f"order {order} at {extremes[off]}: {got[off]}, not {row.hi[off]}"
+
+
+def values_fill_the_declared_range(case, dtype):
+    """None lies outside; a bound that is no number of the format may be missed by its error."""
+    xs, (values, *_) = derivatives(case, dtype)
+    values = values.astype(np.float64)
+    values = values[~np.isnan(values)]
+    lowest, highest = case.entry.range(**case.parameters)
+    eps = float(ml_dtypes.finfo(dtype).eps)
+    for bound, reached, sign in ((lowest, values.min(), -1), (highest, values.max(), 1)):
+        if math.isinf(bound):
+            assert sign * reached > 1e4
+            continue
+        representable = float(np.asarray(bound, dtype)) == bound
+        slack = 0 if representable else (1 + math.ceil(case.entry.ulps[0])) * eps * abs(bound)
+        assert sign * (reached - bound) <= slack, f"{reached} is beyond {bound}"
+        assert abs(reached - bound) <= max(2e-2 * abs(bound), 1e-3), f"{bound} is not reached"
+
+
+LAWS = (
+    every_finite_truth_is_finite,
+    infinity_gives_the_limit,
+    not_a_number_stays_not_a_number,
+    every_kink_has_its_promised_slope,
+    extremes_are_exact,
+    values_fill_the_declared_range,
+)
+
+
+@over(cases(*POINTWISE))
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_at_special_values(case, dtype, law):
+    law(case, dtype)
+
+
+@over(cases("gate", "axis"))
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
+def test_values_of_many_arguments_stay_within_the_declared_range(case, dtype):
+    with precision(dtype):
+        lowest, highest = case.entry.range(**case.parameters)
+        for factor in (1e-3, 1.0, 1e3):
+            x = [a * jnp.asarray(factor, dtype) for a in case.inputs(dtype=dtype)]
+            values = np.asarray(case(*x), np.float64)
+            assert np.all((lowest <= values) & (values <= highest))
+
+
+@over(cases("gate", "axis"))
+def test_not_a_number_stays_in_its_row(case):
+    x = case.inputs()
+    with_nan = [a.at[1, 3].set(jnp.nan) for a in x]
+    y, expected = np.asarray(case(*with_nan)), np.asarray(case(*x))
+    assert np.isnan(y[1]).any()
+    np.testing.assert_array_equal(np.delete(y, 1, 0), np.delete(expected, 1, 0))
