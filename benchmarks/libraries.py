@@ -145,7 +145,9 @@ def counterpart(
                 values = function(*map(convert, inputs))
             except (TypeError, ValueError, RuntimeError):
                 continue
-            if np.shape(values) == expected.shape and np.allclose(values, expected, 1e-5, 1e-5):
+            if np.shape(values) == expected.shape and np.allclose(
+                values, expected, rtol=1e-5, atol=1e-5, equal_nan=True
+            ):
                 return function
     return None
 

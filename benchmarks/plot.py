@@ -30,7 +30,7 @@ STYLE: Any = {
     "ytick.color": INK,
     "svg.fonttype": "none",
 }
-CHARTS_IN_A_ROW = 2
+CHARTS_IN_A_ROW = 3
 CHART_WIDTH, BAR_HEIGHT, MARGIN = 5.5, 0.13, 1.0  # inches
 OUTLIER = 4  # bars are cut at so many times the median; their figures tell the rest
 
@@ -72,12 +72,13 @@ def draw(results: Results) -> Figure:
     """All charts of a file on one sheet."""
     found = charts(results)
     series = list(dict.fromkeys(s for chart in found for bars in chart.bars.values() for s in bars))
-    lines = math.ceil(len(found) / CHARTS_IN_A_ROW)
+    columns = min(len(found), CHARTS_IN_A_ROW)
+    lines = math.ceil(len(found) / columns)
     most = max(len(chart.bars) for chart in found)
     height = lines * (most * (len(series) + 1) * BAR_HEIGHT + MARGIN)
     with matplotlib.rc_context(STYLE):
-        figure = Figure((CHARTS_IN_A_ROW * CHART_WIDTH, height), layout="constrained")
-        axes = figure.subplots(lines, CHARTS_IN_A_ROW, squeeze=False).ravel()
+        figure = Figure((columns * CHART_WIDTH, height), layout="constrained")
+        axes = figure.subplots(lines, columns, squeeze=False).ravel()
         for ax in axes[len(found) :]:
             ax.remove()
         for ax, chart in zip(axes, found, strict=False):

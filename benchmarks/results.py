@@ -22,8 +22,8 @@ class SpeedRow:
         median_nanoseconds: median time per element.
         noise: how far the fastest times, of the case and of the copy, can be trusted.
         gigabytes_per_second: bytes of inputs and outputs over time.
-        copies: time over that of a copy which moves as many bytes; a function that need not read
-            its inputs, such as the identity backward, may stay below 1.
+        copies: time over that of a copy which moves as many bytes. About 1 is the floor forward;
+            backward it is somewhat lower, for a copy writes half of them and a pull-back a third.
         lower_milliseconds: time to trace and lower; None where nothing is compiled.
         compile_milliseconds: time to compile.
         temporary_bytes: memory for temporaries.

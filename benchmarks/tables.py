@@ -22,7 +22,7 @@ def _speed_table(title: str, rows: Sequence[SpeedRow], peers: Sequence[str]) -> 
     cases = [
         {row.library: row for row in members} for members in grouped(rows, activation).values()
     ]
-    table = _table(title, show_footer=True)
+    table = _table(title, show_footer=bool(peers))
     table.add_column("activation", "geometric mean", overflow="fold")
     _add_figures(table, "ns per\nelement", "noise", "GB/s", "copies")
     for peer in peers:

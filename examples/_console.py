@@ -1,5 +1,7 @@
 """What is seen in the terminal: a bar per activation while they learn, a table in the end."""
 
+import textwrap
+
 from _results import COLUMNS, Result, percent, shortfall
 from _training import Epoch
 from rich import box
@@ -41,13 +43,13 @@ class Bars(Progress):
 
 def print_results(console: Console, results: list[Result]) -> None:
     """Prints the table, and why some fell short of the target."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for index, column in enumerate(COLUMNS):
-        title = column.title.replace(" ", "\n", 1)
+        title = textwrap.fill(column.title, 8, break_long_words=False)
         table.add_column(title, justify="right" if index else "left", no_wrap=True)
     for result in results:
         table.add_row(*(column.cell(result) for column in COLUMNS))
-    console.print(table)
+    console.print("", table, "")
     for result in results:
         if reason := shortfall(result):
             console.print(f"{result.activation}: {reason}.", highlight=False)

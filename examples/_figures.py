@@ -50,7 +50,7 @@ def learning(results: list[Result], hues: Hues) -> str:
     up = decades("mean cross-entropy, nats", np.concatenate([one.y for one in losses]))
     return section(
         "Learning",
-        "Means over the seeds. The scale of the accuracy stretches as it nears 100 %: equal steps "
+        "Means over the seeds. The scale of the accuracy stretches as it nears 100%: equal steps "
         "are equal factors in the number of errors.",
         element(
             "div",

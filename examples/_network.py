@@ -52,7 +52,7 @@ def normalization_layer(name: str, channels: int, rngs: nnx.Rngs) -> Callable[[A
     """Returns what stands between a convolution and its activation."""
     match name:
         case "batch":
-            return nnx.BatchNorm(channels, rngs=rngs)
+            return nnx.BatchNorm(channels, momentum=0.9, rngs=rngs)
         case "layer":
             return nnx.LayerNorm(channels, reduction_axes=(-3, -2, -1), rngs=rngs)
         case _:

@@ -1,8 +1,8 @@
 """The command line: every option, what it may be, and one clear line for what it may not."""
 
 import argparse
-import os
 import shlex
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -103,10 +103,10 @@ def _report_path(text: str) -> Path:
     path = Path(text)
     if path.is_dir():
         path /= "report.html"
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write {text!r}: {error.strerror}") from None
     return path
 
 

@@ -125,8 +125,8 @@ def method(options: Options) -> str:
     """Returns how everything was measured, and with what."""
     clipping = f", gradients clipped to norm {options.clip_norm:g}" if options.clip_norm else ""
     terms = {
-        "Network": f"{options.depth} convolutions of 3 \N{MULTIPLICATION SIGN} 3 pixels and {CHANNELS} channels, each "
-        "followed by the activation, and a linear readout. Normalization before the activation: "
+        "Network": f"{options.depth} convolutions of 3 by 3 pixels and {CHANNELS} channels, each "
+        "followed by the activation; then a linear readout. Normalization before the activation: "
         f"{options.normalization}. Weights start in the same way for all (LeCun normal).",
         "Training": f"Gradient descent with momentum {MOMENTUM}, learning rate "
         f"{options.learning_rate:g}, {BATCH} images a step, {options.epochs} epochs{clipping}. Not "

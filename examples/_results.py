@@ -72,7 +72,6 @@ def shortfall(result: Result) -> str | None:
     if accuracy >= TARGET:
         return None
     diverged = int(np.sum(~np.isfinite(epochs[-1].loss)))
-    earlier = epochs[-1 - len(epochs) // 4].accuracy.mean()
     if diverged:
         why = f"the loss overflowed in {diverged} of {len(result.accuracy)} networks"
         remedy = "a smaller learning rate or a clipped gradient is the cure to try"
@@ -85,18 +84,25 @@ def shortfall(result: Result) -> str | None:
     elif result.dead > MANY_DEAD:
         why = f"{percent(result.dead)} of the units are dead"
         remedy = "a smaller learning rate or an activation with a slope left of zero helps"
-    elif accuracy > earlier + 0.005:
-        why = f"it was still improving, from {percent(earlier)} a quarter of the time before"
-        remedy = "more epochs are needed"
+    elif _still_learning(epochs):
+        why, remedy = "it was still learning in the end", "more epochs are the cure to try"
     else:
         why = "it came to rest without vanishing gradients and without many dead units"
         remedy = "look at the learning rate, the depth and the data"
     return f"{why}; {remedy}"
 
 
+def _still_learning(epochs: list[Epoch]) -> bool:
+    """Returns whether the loss fell by a tenth or more over the last quarter of the epochs."""
+    if len(epochs) == 1:
+        return True
+    earlier = epochs[-1 - max(1, len(epochs) // 4)]
+    return epochs[-1].loss.mean() < 0.9 * earlier.loss.mean()
+
+
 def percent(share: float) -> str:
     """Returns a share in per cent, to one decimal."""
-    return f"{100 * share:.1f} %"
+    return f"{share:.1%}"
 
 
 class Column(NamedTuple):
@@ -111,11 +117,11 @@ COLUMNS = [
     Column("activation", lambda result: result.activation),
     Column(
         "test accuracy",
-        lambda result: f"{100 * result.accuracy.mean():.1f} ± {100 * result.accuracy.std():.1f} %",
+        lambda result: f"{100 * result.accuracy.mean():.1f} ± {100 * result.accuracy.std():.1f}%",
         "Share of the held-out images classified correctly after the last epoch.",
     ),
     Column(
-        f"epochs to {100 * TARGET:g} %",
+        f"epochs to {TARGET:.0%}",
         lambda result: str(result.epochs_to_target or "never"),
         "Until the mean accuracy over the seeds first reached it.",
     ),

@@ -1,7 +1,9 @@
 """What callers pass in: made into arrays, or refused with a remedy."""
 
 import numbers
-from typing import Any, TypeGuard
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex, TypeGuard
 
 import jax.numpy as jnp
 from jax import Array
@@ -73,6 +75,21 @@ def axis_index(name: str, axis: int, ndim: int) -> int:
             + (f"choose one from {-ndim} to {ndim - 1}" if ndim else "pass an array with features")
         )
     return axis % ndim
+
+
+def axis_indices(name: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Returns axes counted from the front; None stands for all.
+
+    Raises:
+        ValueError: if the array has no such axis, or if one is named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, SupportsIndex) else tuple(axis)
+    indices = tuple(axis_index(name, operator.index(a), ndim) for a in axes)
+    if len(set(indices)) < len(indices):
+        raise ValueError(f"jaxact.{name}: axis is {axis}, which names one twice: name each once")
+    return indices
 
 
 def require(condition: bool, name: str, parameter: str, value: Any, remedy: str) -> None:

@@ -233,9 +233,8 @@ class Cpu(Portable):
         if x.dtype != jnp.float32:
             return Portable.with_sign(magnitude, x)
         sign = lax.bitcast_convert_type(x, jnp.int32) & np.int32(-(2**31))
-        return lax.bitcast_convert_type(
-            lax.bitcast_convert_type(magnitude, jnp.int32) | sign, jnp.float32
-        )
+        rest = lax.bitcast_convert_type(magnitude, jnp.int32) & np.int32(2**31 - 1)
+        return lax.bitcast_convert_type(rest | sign, jnp.float32)
 
     @staticmethod
     def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
@@ -277,10 +276,10 @@ class Cpu(Portable):
         return 2 * half * (w * series) + 2 * half
 
 
-def polynomial(x: Array, *coefficients: float | Array):
+def polynomial(x: Array, highest: float | Array, second: float | Array, *rest) -> Array:
     """Horner's scheme, highest power first."""
-    result = coefficients[0]
-    for coefficient in coefficients[1:]:
+    result = highest * x + second
+    for coefficient in rest:
         result = result * x + coefficient
     return result
 

@@ -119,13 +119,23 @@ class Kernel:
             self._partials[name] = Kernel(_differentiated(self.value, index))
         return self._partials[name]
 
+    def function(self, how: "How", x: Array, *arrays: Array) -> Array:
+        """The function with its derivative rule, on arrays of one rank."""
+        return (self._with_parameters if arrays else self._of_x)(how, x, *arrays)
+
     @functools.cached_property
-    def function(self) -> Callable[..., Array]:
-        """`function(how, x, *arrays)` with its derivative rule."""
+    def _of_x(self) -> Callable[..., Array]:
+        return self._with_rule(symbolic_zeros=False)  # Pallas for TPUs takes no symbolic zeros
+
+    @functools.cached_property
+    def _with_parameters(self) -> Callable[..., Array]:
+        return self._with_rule(symbolic_zeros=True)  # not all of them are differentiated
+
+    def _with_rule(self, *, symbolic_zeros: bool) -> Callable[..., Array]:
         evaluate = functools.partial(_evaluate, self)
         evaluate.__name__ = self.name  # type: ignore[attr-defined]
         function = jax.custom_jvp(evaluate, nondiff_argnums=(0,))
-        function.defjvp(functools.partial(_jvp, self), symbolic_zeros=True)
+        function.defjvp(functools.partial(_jvp, self), symbolic_zeros=symbolic_zeros)
         return function
 
     @functools.cached_property
@@ -144,7 +154,7 @@ class Kernel:
         if kept == "output" and self.output:
             return y, self._from("output", self.output.slope)
         if kept == "mask" and self.mask:
-            wide = [a.astype(_compute_dtype(x, *arrays)) for a in (x, *arrays)]
+            wide = [a.astype(compute_dtype(x, *arrays)) for a in (x, *arrays)]
             code = self.mask.mask(Portable, wide[0], *_merge(how.numbers, wide[1:]))
             return code, self._from("mask", self.mask.slope)
         return x, self.partial(0)
@@ -219,7 +229,7 @@ def _merge(numbers: Numbers, arrays) -> list:
     return [next(rest) if number is None else number for number in numbers]
 
 
-def _compute_dtype(*arrays: Array):
+def compute_dtype(*arrays: Array):
     """Where a kernel computes: float32, or float64 if any of the arrays has it."""
     return jnp.dtype(jnp.float64 if any(a.dtype == jnp.float64 for a in arrays) else jnp.float32)
 
@@ -231,17 +241,21 @@ def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
     if kernel.exact or not jnp.issubdtype(x.dtype, jnp.floating):
         y = kernel.value(Portable, x, *_merge(how.numbers, arrays))
         return y if y.dtype == x.dtype else y.astype(x.dtype)
-    dtype = _compute_dtype(x, *arrays)
+    dtype = compute_dtype(x, *arrays)
 
     def compute(m, x, *arrays):
         wide = [m.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
         y = kernel.value(m, wide[0], *_merge(how.numbers, wide[1:]))
         return m.narrow(y, x.dtype) if y.dtype != x.dtype else y
 
-    if jax.typeof(x).weak_type or dtype == jnp.float64:
-        return compute(Portable, x, *arrays)  # working on bits would lose the weak type
+    return on_platform(compute, x, *arrays)
+
+
+def on_platform(compute: Callable[..., Any], *arrays: Array) -> Any:
+    """compute(m, *arrays), where `m` is the arithmetic of the platform that it is compiled for."""
+    if jax.typeof(arrays[0]).weak_type or compute_dtype(*arrays) == jnp.float64:
+        return compute(Portable, *arrays)  # working on bits would lose the weak type
     return lax.platform_dependent(
-        x,
         *arrays,
         cpu=functools.partial(compute, Cpu),
         default=functools.partial(compute, Portable),
@@ -296,7 +310,7 @@ def _varying_alike(*operands: Array) -> list[Array]:
 
 
 def _product(m, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: int, dtype) -> Array:
-    compute = _compute_dtype(*operands)
+    compute = compute_dtype(*operands)
     wide = [a if a.dtype == compute or _is_code(a) else m.widen(a, compute) for a in operands]
     arguments, multipliers = wide[:residuals], wide[residuals:]
     product = kernel.value(m, arguments[0], *_merge(numbers, arguments[1:]))
@@ -370,7 +384,7 @@ def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals:
         return result
     others = [a for i, a in enumerate(operands) if i != position]
     summed = unknown.shape != ct.shape
-    wide = _compute_dtype(unknown) if summed else unknown.dtype
+    wide = compute_dtype(unknown) if summed else unknown.dtype
     back = scale(kernel, numbers, others[:residuals], others[residuals:], ct, wide)
     if summed:
         back = _sum_to(back, unknown.shape).astype(unknown.dtype)
@@ -418,7 +432,7 @@ batching.primitive_batchers[scale_p] = _scale_batch
 @functools.partial(jax.checkpoint, static_argnums=0)
 def _rematerialised(parameters: tuple, *operands: Array) -> Array:
     kernel, numbers, residuals, dtype = parameters
-    compute = _compute_dtype(*operands)
+    compute = compute_dtype(*operands)
     arguments, multipliers = operands[:residuals], operands[residuals:]
     x, *arrays = (a if _is_code(a) else a.astype(compute) for a in arguments)
     if _is_code(x):

@@ -10,17 +10,38 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-# Gauss's rule, and the two highest Legendre coefficients that its nodes determine: as large as
-# these are, so much of the integrand may escape the rule.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
-_HIGHEST = _WEIGHTS[:, None] * np.polynomial.legendre.legvander(_NODES, 15)[:, 14:] * [29, 31] / 2
+_END = 1 - 2.0**-24  # of a panel, as near as the check for jumps looks
 
+
+def _rule(order: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Nodes from -1 to 1, their weights, and checks.
+
+    It is Gauss's rule, with a node more at either end that it does not use. The checks are sums of
+    the values that vanish for a smooth integrand, and not for a kink or a jump, wherever it is: the
+    two highest Legendre coefficients, and the ends' distances from the polynomial through the rest,
+    weighted with how far from an end Gauss's nodes begin.
+    """
+    inner, weights = np.polynomial.legendre.leggauss(order)
+    polynomials = np.polynomial.legendre.legvander(inner, order - 1)
+    coefficients = weights[:, None] * polynomials * (np.arange(order) + 0.5)
+    ends = np.array([-_END, _END])
+    at_ends = coefficients @ np.polynomial.legendre.legvander(ends, order - 1).T
+    unseen = 1 - inner[-1]
+    checks = np.vstack(
+        [
+            np.hstack([coefficients[:, -2:], unseen * at_ends]),
+            np.hstack([np.zeros((2, 2)), -unseen * np.eye(2)]),
+        ]
+    )
+    return np.concatenate([inner, ends]), np.concatenate([weights, [0, 0]]), checks
+
+
+_NODES, _WEIGHTS, _CHECKS = _rule(16)
 _REACH = 37.5  # standard deviations: there the density is as small as numbers can be large
 _EVENLY = np.array([-_REACH, *np.linspace(-12.5, 12.5, 11), _REACH])
 _AROUND = np.outer([-1, 0, 1], 16.0 ** np.arange(-5, 6)).ravel()
 _TOLERANCE = 1e-13  # error of one panel, relative to the integral
 _HALVINGS = 60  # then a panel is as narrow as float64 resolves
-_PANELS = 8192  # if more, and more than 64 an integral, are unresolved, then by noise
 _NOISE = 1e-4  # error of an integral, relatively, above which it may not exist
 
 
@@ -56,6 +77,7 @@ def expectations(
     variance: ArrayLike,
     centres: tuple[float, ...],
     scale: ArrayLike = 0.0,
+    panels: int = 8192,
 ) -> np.ndarray:
     """E[g(x)] for normal x: a row for every integrand g, a column for every mean and variance.
 
@@ -65,33 +87,34 @@ def expectations(
         variance: that of x, a number or an axis of them.
         centres: where integrands may have kinks or jump.
         scale: what errors are relative to, where it exceeds E[abs(g)].
+        panels: if so many, and 64 an integral, are unresolved, it is taken for noise.
     """
     mean, std = np.broadcast_arrays(*np.atleast_1d(mean, np.sqrt(variance)))
 
-    def measure(panels: _Panels) -> np.ndarray:
+    def measure(at: _Panels) -> np.ndarray:
         """The integral over each panel, that of the magnitude, and the error."""
-        half = (panels.right - panels.left)[:, None] / 2
-        z = panels.left[:, None] + half * (1 + _NODES)
+        half = (at.right - at.left)[:, None] / 2
+        z = at.left[:, None] + half * (1 + _NODES)
         weight = half * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-        values = integrands(mean[panels.owner, None] + std[panels.owner, None] * z) * weight
-        return np.stack([values @ _WEIGHTS, abs(values) @ _WEIGHTS, abs(values @ _HIGHEST).sum(-1)])
+        values = integrands(mean[at.owner, None] + std[at.owner, None] * z) * weight
+        return np.stack([values @ _WEIGHTS, abs(values) @ _WEIGHTS, abs(values @ _CHECKS).sum(-1)])
 
-    def sum_by_owner(panels: _Panels, measured: np.ndarray) -> np.ndarray:
+    def sum_by_owner(at: _Panels, measured: np.ndarray) -> np.ndarray:
         sums = np.zeros((*measured.shape[:-1], mean.size))
-        np.add.at(sums.T, panels.owner, measured.T)
+        np.add.at(sums.T, at.owner, measured.T)
         return sums
 
-    panels, halvings = _first_panels(mean, std, centres), 0
+    current, halvings = _first_panels(mean, std, centres), 0
     resolved: np.ndarray | float = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         while True:
-            measured = measure(panels)
-            integral, magnitude, error = resolved + sum_by_owner(panels, measured)
+            measured = measure(current)
+            integral, magnitude, error = resolved + sum_by_owner(current, measured)
             whole = np.maximum(magnitude, scale)
-            pending = (measured[2] > _TOLERANCE * whole[:, panels.owner]).any(axis=0)
+            pending = (measured[2] > _TOLERANCE * whole[:, current.owner]).any(axis=0)
             number = np.count_nonzero(pending)
-            if not number or halvings == _HALVINGS or number > max(_PANELS, 64 * mean.size):
+            if not number or halvings == _HALVINGS or number > max(panels, 64 * mean.size):
                 exists = (error <= _NOISE * whole) & np.isfinite(integral)
                 return np.where(exists, integral, np.nan)
-            resolved += sum_by_owner(panels, measured * ~pending)
-            panels, halvings = panels.halves(pending), halvings + 1
+            resolved += sum_by_owner(current, measured * ~pending)
+            current, halvings = current.halves(pending), halvings + 1

@@ -611,5 +611,5 @@ def _joint_moments(activation: _Activation, correlation: float, variance: float)
         there = given(s)
         return there * (there if correlation >= 0 else given(-s))
 
-    # The integrands are integrals themselves, so they are not smooth to the last digits.
-    return expectations(integrands, 0.0, shared, activation.kinks, 100 * scale)[:, 0]
+    # The integrands are integrals themselves: smooth, but not to the last digits, and dear.
+    return expectations(integrands, 0.0, shared, activation.kinks, 1000 * scale, panels=256)[:, 0]

@@ -10,13 +10,12 @@ from cases import (
     FEATURES,
     Case,
     assert_close,
+    cases,
     gradient,
     identical,
-    cases,
     loss,
     over,
     precision,
-    typical_cases,
 )
 
 LEADING = [(), (2,), (2, 3), (2, 1, 3), (0,), (2, 0)]  # with features: rank 1 to 4, and empty ones
@@ -46,8 +45,8 @@ def test_nothing_gives_nothing(case):
     assert all(g.shape == x[0].shape for g in gradient(case)(*x))
 
 
-@over(cases())
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
+@over(cases())
 def test_the_result_and_the_gradient_have_the_dtype_of_the_input(case, dtype):
     with precision(dtype):
         x = case.inputs(dtype=dtype)
@@ -57,10 +56,10 @@ def test_the_result_and_the_gradient_have_the_dtype_of_the_input(case, dtype):
             assert np.all(np.isfinite(array))
 
 
-@over(cases())
 @pytest.mark.parametrize(
     "dtype", [jnp.float8_e4m3fn, jnp.float8_e5m2], ids=lambda d: jnp.dtype(d).name
 )
+@over(cases())
 def test_eight_bits_are_the_float32_result_rounded_once(case, dtype):
     x = case.inputs(dtype=dtype)
     y = case(*x)
@@ -68,9 +67,9 @@ def test_eight_bits_are_the_float32_result_rounded_once(case, dtype):
     assert identical(y, case(*(a.astype(jnp.float32) for a in x)).astype(dtype))
 
 
-@over(cases())
 @pytest.mark.parametrize("dtype", [jnp.int8, jnp.uint8, jnp.int32, jnp.bool_])
 @pytest.mark.parametrize("x64", [False, True])
+@over(cases())
 def test_integers_become_the_default_float_unless_the_docstring_keeps_them(case, dtype, x64):
     with jax.enable_x64(x64):
         x = tuple(jnp.round(a).astype(dtype) for a in case.inputs())
@@ -121,8 +120,8 @@ def _wrapped(case: Case) -> dict:
     return {name: Wrapped(value) for name, value in _arrays(case).items()}
 
 
-@over(cases())
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@over(cases())
 def test_complex_input_is_refused_by_name(case, dtype):
     x = case.inputs()
     name = rf"jaxact\.{case.entry.name}\b"
@@ -139,8 +138,8 @@ def test_complex_input_is_refused_by_name(case, dtype):
             case(*x, **{parameter: 1j})
 
 
-@over(cases())
 @pytest.mark.parametrize("wrong", ["text", ..., ["one", "two"]], ids=repr)
+@over(cases())
 def test_what_is_no_number_is_refused(case, wrong):
     with pytest.raises(TypeError):
         case(*(wrong,) * case.arity)

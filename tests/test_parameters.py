@@ -15,6 +15,9 @@ def test_parameters_are_positional_or_named(case):
     arrays = dict(zip(case.signature.parameters, x, strict=False))
     bound = case.signature.bind(**{**case.parameters, **arrays})
     assert identical(case.entry.function(*bound.args, **bound.kwargs), case(*x))
+    for name in case.learnable:
+        parameter = case.signature.parameters[name]
+        assert parameter.kind is parameter.POSITIONAL_OR_KEYWORD
 
 
 @over(LEARNABLE)

@@ -61,9 +61,7 @@ def test_a_learned_parameter_costs_one_reduction(case):
     x = jax.device_put(case.inputs(SHAPE), NamedSharding(where, BOTH))
     for name, value in case.learnable.items():
         parameter = jax.device_put(jnp.full(FEATURES, value), NamedSharding(where, P("features")))
-        by_parameter = lambda x, p, name=name: jax.grad(
-            lambda p: jnp.sum(case(*x, **{name: p}))
-        )(p)
+        by_parameter = lambda x, p, name=name: jax.grad(lambda p: jnp.sum(case(*x, **{name: p})))(p)
         assert collectives(by_parameter, x, parameter) == ["all-reduce"]
 
 

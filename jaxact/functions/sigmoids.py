@@ -188,9 +188,14 @@ def _soft_sign_curvature(m, x):
     return jnp.where(x == 0, 0.0, m.with_sign(2 / (q * (q * q)), -x))
 
 
+def _soft_sign_third(m, x):
+    q = 1 + m.absolute(x)
+    return 6 / (q * q) / (q * q)
+
+
 SOFT_SIGN = Kernel(
     _soft_sign,
-    x=Kernel(_soft_sign_slope, x=_soft_sign_curvature),
+    x=Kernel(_soft_sign_slope, x=Kernel(_soft_sign_curvature, x=_soft_sign_third)),
     output=FromOutput(lambda m, y: (1 - m.absolute(y)) ** 2),
 )
 

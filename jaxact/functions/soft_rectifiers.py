@@ -234,6 +234,11 @@ def _squareplus_curvature(m, x, b):
     return (0.5 * _DOWN**1.5) * b / (r * (r * r))
 
 
+def _squareplus_third(m, x, b):
+    q = 1 / _hypotenuse(m, m.absolute(x), b)[0]
+    return -1.5 * b * (q * q) * (q * q) * m.clamp(x * q, -1.0, 1.0)
+
+
 def _squareplus_by_b(m, x, b):
     return 0.25 / _hypotenuse(m, m.absolute(x), b)[0]
 
@@ -245,7 +250,11 @@ def _squareplus_slope_by_b(m, x, b):
 
 SQUAREPLUS = Kernel(
     _squareplus,
-    x=Kernel(_squareplus_slope, x=_squareplus_curvature, b=_squareplus_slope_by_b),
+    x=Kernel(
+        _squareplus_slope,
+        x=Kernel(_squareplus_curvature, x=_squareplus_third),
+        b=_squareplus_slope_by_b,
+    ),
     b=Kernel(_squareplus_by_b, x=_squareplus_slope_by_b),
     # y = (x + r) / 2 and b = 4 y (y - x), so y / r = y^2 / (y^2 + b / 4)
     output=FromOutput(lambda m, y, b: 1 / (1 + (b / 4) / (y * y))),

@@ -1,0 +1,378 @@
+"""On the simplex: what makes probabilities of logits, and the logarithms of their sums.
+
+Every row is measured from its largest entry, and what that subtraction rounds away goes into the
+exponential as well. The largest entry itself contributes a 1 that is not added but remembered, so
+log(1 + rest) keeps its last place where one entry dominates.
+
+An entry of -inf takes no part in its row, as if it were masked; a mask makes entries -inf.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.custom_derivatives import SymbolicZero
+from jax.typing import ArrayLike
+
+from .._arguments import axis_indices, real
+from .._catalog import activation
+from .._derivatives import compute_dtype, on_platform
+
+Axis = int | Sequence[int] | None
+
+
+def _softmax_formula(m, xs):
+    return [m.exp(x) / sum(map(m.exp, xs)) for x in xs]
+
+
+def _log_softmax_formula(m, xs):
+    return [x - m.log(sum(map(m.exp, xs))) for x in xs]
+
+
+@activation(
+    formula=_softmax_formula,
+    source="Bridle, NIPS 1989",
+    kind="axis",
+    range=lambda: (0.0, 1.0),
+)
+def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+    """Softmax: probabilities in proportion to the exponentials of the entries.
+
+        softmax(x)[i] = exp(x[i]) / sum_j exp(x[j])
+
+    Args:
+        x: logits of any shape and real dtype; integers become the default float.
+        axis: the axis, or axes, along which the probabilities sum to 1; None for all.
+        where: the entries that take part, a mask that broadcasts against x; by default all.
+
+    Returns:
+        Array of the shape and float dtype of `x`; 0 where an entry takes no part.
+
+    Accuracy:
+        TODO
+
+    Edges:
+        An entry of -inf takes no part, as if it were masked: it gets 0, and so does every entry of
+        a row in which none takes part. An entry of inf or NaN makes its row NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `x` has no such axis.
+
+    Source:
+        Bridle, NIPS 1989
+
+    Example:
+        >>> jaxact.softmax(jnp.array([1.0, 2.0, 3.0]))
+        Array([0.09003057, 0.24472848, 0.66524094], dtype=float32)
+    """
+    x = real(x, "softmax")
+    return _softmax(axis_indices("softmax", axis, x.ndim), x, where)
+
+
+@activation(
+    formula=_log_softmax_formula,
+    source="the logarithm of softmax: Bridle, NIPS 1989",
+    kind="axis",
+    range=lambda: (-float("inf"), 0.0),
+)
+def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+    """Logarithm of the softmax: log-probabilities.
+
+        log_softmax(x)[i] = x[i] - log(sum_j exp(x[j]))
+
+    Args:
+        x: logits of any shape and real dtype; integers become the default float.
+        axis: the axis, or axes, along which the probabilities sum to 1; None for all.
+        where: the entries that take part, a mask that broadcasts against x; by default all.
+
+    Returns:
+        Array of the shape and float dtype of `x`, not positive; -inf where an entry takes no part.
+
+    Accuracy:
+        TODO
+
+    Edges:
+        An entry of -inf takes no part, as if it were masked: it gets -inf, and so does every entry
+        of a row in which none takes part. An entry of inf or NaN makes its row NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `x` has no such axis.
+
+    Source:
+        the logarithm of softmax: Bridle, NIPS 1989
+
+    Example:
+        >>> jaxact.log_softmax(jnp.array([1.0, 2.0, 30.0]))
+        Array([-2.9e+01, -2.8e+01, -9.4e-13], dtype=float32)
+    """
+    x = real(x, "log_softmax")
+    return _log_softmax(axis_indices("log_softmax", axis, x.ndim), x, where)
+
+
+def logsumexp(
+    a: ArrayLike,
+    axis: Axis = None,
+    b: ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+    where: ArrayLike | None = None,
+) -> Array | tuple[Array, Array]:
+    """Logarithm of a sum of exponentials.
+
+        logsumexp(a) = log(sum_i b[i] exp(a[i]))        the gradient by a is softmax(a)
+
+    Args:
+        a: numbers of any shape and real dtype; integers become the default float.
+        axis: the axis, or axes, to sum over; None for all.
+        b: factors of the exponentials, of any sign, that broadcast against a; by default 1. With
+            factors it is jax.nn's function, computed in float32 or wider.
+        keepdims: whether the axes summed over are kept, with size 1.
+        return_sign: whether the sign of the sum is returned too; the logarithm is then that of its
+            magnitude. Without it, a negative sum gives NaN.
+        where: the entries that take part, a mask that broadcasts against a; by default all.
+
+    Returns:
+        Array of the float dtype of `a`, or a pair of them: the logarithm and the sign.
+
+    Accuracy:
+        TODO
+
+    Edges:
+        An entry of -inf adds nothing; a sum of nothing has the logarithm -inf, with slope 0. An
+        entry of inf gives inf, NaN gives NaN.
+
+    Raises:
+        TypeError: if `a` is complex.
+        ValueError: if `a` has no such axis.
+
+    Example:
+        >>> jaxact.logsumexp(jnp.array([1000.0, 1000.0]))
+        Array(1000.6931, dtype=float32)
+    """
+    a = real(a, "logsumexp")
+    axes = axis_indices("logsumexp", axis, a.ndim)
+    if b is None:
+        y = _logsumexp(axes, keepdims, a, where)
+        return (y, _sign_of_exp(y)) if return_sign else y
+    factors = real(b, "logsumexp")
+    wide = compute_dtype(a, factors)
+    result = jax.nn.logsumexp(
+        a.astype(wide), axes, factors.astype(wide), keepdims, return_sign, where
+    )
+    return jax.tree.map(lambda y: y.astype(a.dtype), result)
+
+
+def logmeanexp(
+    x: ArrayLike,
+    axis: Axis = None,
+    where: ArrayLike | None = None,
+    keepdims: bool = False,
+) -> Array:
+    """Logarithm of the mean of exponentials.
+
+        logmeanexp(x) = log(mean_i(exp(x[i])))        the gradient is softmax(x)
+
+    Args:
+        x: numbers of any shape and real dtype; integers become the default float.
+        axis: the axis, or axes, to average over; None for all.
+        where: the entries that take part, a mask that broadcasts against x; by default all.
+        keepdims: whether the axes averaged over are kept, with size 1.
+
+    Returns:
+        Array of the float dtype of `x`.
+
+    Accuracy:
+        TODO
+
+    Edges:
+        An entry of -inf counts with an exponential of 0, a masked one does not count. The mean of
+        nothing is NaN. An entry of inf gives inf, NaN gives NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `x` has no such axis.
+
+    Example:
+        >>> jaxact.logmeanexp(jnp.array([1000.0, 1000.0]))
+        Array(1000., dtype=float32)
+    """
+    x = real(x, "logmeanexp")
+    return _logmeanexp(axis_indices("logmeanexp", axis, x.ndim), keepdims, x, where)
+
+
+# --- Compiled once, with the mask --------------------------------------------------------------
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _softmax(axes: tuple[int, ...], x: Array, where: ArrayLike | None) -> Array:
+    return _probabilities(axes, _masked(x, where))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _log_softmax(axes: tuple[int, ...], x: Array, where: ArrayLike | None) -> Array:
+    y = _log_probabilities(axes, _masked(x, where))
+    return y if where is None else jnp.where(where, y, -jnp.inf)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _logsumexp(axes: tuple[int, ...], keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
+    y = _log_of_mean(axes, _masked(x, where), None)
+    return y if keepdims else jnp.squeeze(y, axes)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _logmeanexp(axes: tuple[int, ...], keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
+    x = _masked(x, where)
+    counted = jnp.broadcast_to(True if where is None else where, x.shape)
+    count = jnp.sum(counted, axes, keepdims=True, dtype=compute_dtype(x))
+    y = _log_of_mean(axes, x, count)
+    return y if keepdims else jnp.squeeze(y, axes)
+
+
+def _masked(x: Array, where: ArrayLike | None) -> Array:
+    return x if where is None else jnp.where(where, x, -jnp.inf)
+
+
+def _sign_of_exp(y: Array) -> Array:
+    return jnp.where(jnp.isnan(y), y, jnp.where(y == -jnp.inf, 0.0, 1.0).astype(y.dtype))
+
+
+# --- Values --------------------------------------------------------------------------------------
+
+
+class _Rows(NamedTuple):
+    """Rows, measured from their largest entries.
+
+    Attributes:
+        top: the largest entry of each row, or 0 if that is -inf.
+        high: x - top, rounded.
+        exp: exp(x - top).
+    """
+
+    top: Array
+    high: Array
+    exp: Array
+
+
+def _rows(m: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
+    wide = compute_dtype(x)
+    short = (
+        x.dtype != wide
+    )  # then the result is, too, and the last places of float32 are rounded off
+    x = m.widen(x, wide) if short else x
+    top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)
+    top = jnp.where(top == -jnp.inf, 0.0, top)
+    high = x - top
+    near = m.at_least(high, m.lowest(high))
+    e = m.exp(near, None if short else _lost(x, top, high))
+    return _Rows(top, high, jnp.where(high < m.lowest(high), 0.0, e))
+
+
+def _lost(x: Array, top: Array, high: Array) -> Array:
+    """What rounding takes from x - top: Knuth's two-sum, which asks not which one is larger."""
+    back = high - x
+    low = (x - (high - back)) - (top + back)
+    return jnp.where(high == -jnp.inf, 0.0, low)
+
+
+def _log_of_sum(m: Any, rows: _Rows, axes: tuple[int, ...], count: Array | None = None) -> Array:
+    """log(sum(rows.exp)), or of that over `count`; exact also where all but one term are small."""
+    largest = rows.high == 0
+    others = jnp.sum(jnp.where(largest, 0.0, rows.exp), axes, keepdims=True)
+    ties = jnp.sum(largest, axes, keepdims=True, dtype=jnp.int32)
+    rest = others + (ties - 1).astype(others.dtype)
+    total = 1 + rest
+    lost = rest - (total - 1)
+    logarithm = jnp.log(total if count is None else total / count)
+    return logarithm + jnp.where(total > 0, lost / total, 0.0)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _probabilities(axes: tuple[int, ...], x: Array) -> Array:
+    def compute(m, x):
+        e = _rows(m, x, axes).exp
+        total = jnp.sum(e, axes, keepdims=True)
+        y = e / jnp.where(total == 0, 1.0, total)
+        return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
+
+    return on_platform(compute, x)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
+    def compute(m, x):
+        rows = _rows(m, x, axes)
+        total = _log_of_sum(m, rows, axes)
+        y = rows.high - jnp.where(total == -jnp.inf, 0.0, total)
+        return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
+
+    return on_platform(compute, x)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None) -> Array:
+    def compute(m, x, *count):
+        rows = _rows(m, x, axes)
+        y = rows.top + _log_of_sum(m, rows, axes, *count)
+        y = jnp.where(rows.top == jnp.inf, rows.top, y)
+        return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
+
+    return on_platform(compute, x, *([] if count is None else [count]))
+
+
+# --- Tangents ------------------------------------------------------------------------------------
+# Linear in t. Reverse mode keeps the first array in its own dtype, and nothing else.
+
+
+@functools.partial(_probabilities.defjvp, symbolic_zeros=True)
+def _probabilities_jvp(axes, primals, tangents):
+    (x,), (t,) = primals, tangents
+    y = _probabilities(axes, x)
+    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _spread(axes, y, t)
+
+
+@functools.partial(_log_probabilities.defjvp, symbolic_zeros=True)
+def _log_probabilities_jvp(axes, primals, tangents):
+    (x,), (t,) = primals, tangents
+    y = _log_probabilities(axes, x)
+    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _deviation(axes, x, t)
+
+
+@functools.partial(_log_of_mean.defjvp, symbolic_zeros=True)
+def _log_of_mean_jvp(axes, primals, tangents):
+    (x, count), (t, _) = primals, tangents
+    y = _log_of_mean(axes, x, count)
+    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _average(axes, x, t)
+
+
+@functools.partial(jax.checkpoint, static_argnums=0)
+def _spread(axes: tuple[int, ...], y: Array, t: Array) -> Array:
+    wide = compute_dtype(y)
+    p = y.astype(wide)
+    return (p * _centred(axes, p, t.astype(wide))).astype(y.dtype)
+
+
+@functools.partial(jax.checkpoint, static_argnums=0)
+def _deviation(axes: tuple[int, ...], x: Array, t: Array) -> Array:
+    wide = compute_dtype(x)
+    p = _probabilities(axes, x.astype(wide))
+    return _centred(axes, p, t.astype(wide)).astype(x.dtype)
+
+
+@functools.partial(jax.checkpoint, static_argnums=0)
+def _average(axes: tuple[int, ...], x: Array, t: Array) -> Array:
+    wide = compute_dtype(x)
+    p = _probabilities(axes, x.astype(wide))
+    return jnp.sum(p * t.astype(wide), axes, keepdims=True).astype(x.dtype)
+
+
+def _centred(axes: tuple[int, ...], p: Array, t: Array) -> Array:
+    """t less its mean under p. The mean of what is left is what rounding left, so it goes too."""
+    for _ in range(2):
+        t = t - jnp.sum(p * t, axes, keepdims=True)
+    return t
