@@ -23,6 +23,11 @@ DROP = 2.0**-LIFT
 _LN2 = math.log(2)
 
 
+def is_short(*numbers: float) -> bool:
+    """Whether every format, bfloat16 and float16 too, holds these numbers exactly."""
+    return all(float(np.asarray(n, d)) == n for n in numbers for d in (jnp.bfloat16, np.float16))
+
+
 class Portable:
     """The building blocks in terms of XLA's functions, for every platform and dtype."""
 
@@ -165,7 +170,7 @@ class Portable:
             mantissa, exponent = math.frexp(factor)
             factor_head = math.ldexp(round(math.ldexp(mantissa, bits)), exponent - bits)
         else:
-            factor_head = cls.short(factor, bits)
+            factor_head = cls.short(jnp.asarray(factor), bits)
         low = head * (factor - factor_head) + (x - head) * factor
         return high, cls._if_normal(high, (head * factor_head - high) + low)
 

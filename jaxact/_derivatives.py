@@ -69,7 +69,8 @@ class Kernel:
             of `m`; parameters are Python numbers, or arrays that broadcast against x.
         output: how the slope follows from the output, if it does.
         mask: how the slope follows from one bit, if it does.
-        exact: whether `value` rounds nothing: then 16-bit inputs are not widened.
+        exact: whether `value` rounds nothing, or a function of the parameters, if they are
+            numbers, that tells: then 16-bit inputs are not widened.
         integers: whether integers are left as they are.
         name: what errors and compiled programs call it; by default the name of `value`.
         partials: the derivative by each argument, under the argument's name: a `Kernel`, or a
@@ -83,12 +84,13 @@ class Kernel:
         *,
         output: FromOutput | None = None,
         mask: FromMask | None = None,
-        exact: bool = False,
+        exact: bool | Callable[..., bool] = False,
         integers: bool = False,
         name: str | None = None,
         **partials: "Kernel | Callable[..., Array]",
     ):
-        self.value, self.exact, self.integers = value, exact, integers
+        self.value, self.integers = value, integers
+        self._exact = exact
         self.output, self.mask = output, mask
         self.name = name or value.__name__.strip("_")
         self.arguments = tuple(inspect.signature(value).parameters)[1:]
@@ -147,6 +149,12 @@ class Kernel:
 
         call.__name__ = call.__qualname__ = self.name
         return jax.jit(call, static_argnums=0)
+
+    def is_exact(self, numbers: Numbers) -> bool:
+        """Whether the value rounds nothing for these parameters."""
+        if callable(self._exact):
+            return None not in numbers and self._exact(*numbers)
+        return self._exact
 
     def residual(self, how: "How", x: Array, y: Array, arrays) -> tuple[Array, "Kernel"]:
         """What the slope by x is computed from, and the kernel that computes it."""
@@ -238,7 +246,7 @@ def compute_dtype(*arrays: Array):
 
 
 def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
-    if kernel.exact or not jnp.issubdtype(x.dtype, jnp.floating):
+    if kernel.is_exact(how.numbers) or not jnp.issubdtype(x.dtype, jnp.floating):
         y = kernel.value(Portable, x, *_merge(how.numbers, arrays))
         return y if y.dtype == x.dtype else y.astype(x.dtype)
     dtype = compute_dtype(x, *arrays)

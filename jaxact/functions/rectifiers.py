@@ -4,11 +4,11 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
 from .._arguments import is_number, real, require, require_ordered
+from .._arithmetic import is_short
 from .._catalog import activation
 from .._derivatives import FromMask, FromOutput, Kernel
 
@@ -176,18 +176,13 @@ def _is_clipped(m, x, max_value):
     return jnp.where((x > 0) & (x >= max_value), 1.0, 0.0)
 
 
-def _survives_rounding(number: float) -> bool:
-    return all(float(np.asarray(number, d)) == number for d in (jnp.bfloat16, np.float16))
-
-
 CLIPPED_RELU = Kernel(
     _clipped_relu,
     x=_clipped_relu_slope,
     max_value=_is_clipped,
-    output=FromOutput(
-        _clipped_relu_slope, exact=True, holds=lambda c: c > 0 and _survives_rounding(c)
-    ),
+    output=FromOutput(_clipped_relu_slope, exact=True, holds=lambda c: c > 0 and is_short(c)),
     mask=FromMask(_is_inside, lambda m, mask, max_value: jnp.where(mask, 1.0, 0.0)),
+    exact=is_short,
 )
 
 

@@ -5,7 +5,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import require_ordered
-from .._arithmetic import DROP, LIFT
+from .._arithmetic import DROP, LIFT, is_short
 from .._catalog import activation
 from .._derivatives import FromMask, FromOutput, Kernel
 
@@ -328,6 +328,7 @@ HARD_TANH = Kernel(
     max_value=lambda m, x, min_value, max_value: jnp.where(x > max_value, 1.0, 0.0),
     output=FromOutput(_hard_tanh_slope_from_output, holds=lambda low, high: True),
     mask=FromMask(_is_cut, lambda m, cut, min_value, max_value: jnp.where(cut, 0.0, 1.0)),
+    exact=is_short,
     integers=True,
 )
 

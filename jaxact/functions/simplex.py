@@ -284,8 +284,8 @@ def _log_of_sum(m: Any, rows: _Rows, axes: tuple[int, ...], count: Array | None 
     """log(sum(rows.exp)), or of that over `count`; exact also where all but one term are small."""
     largest = rows.high == 0
     others = jnp.sum(jnp.where(largest, 0.0, rows.exp), axes, keepdims=True)
-    ties = jnp.sum(largest, axes, keepdims=True, dtype=jnp.int32)
-    rest = others + (ties - 1).astype(others.dtype)
+    ties = jnp.sum(largest, axes, keepdims=True, dtype=others.dtype)
+    rest = others + (ties - 1)
     total = 1 + rest
     lost = rest - (total - 1)
     logarithm = jnp.log(total if count is None else total / count)

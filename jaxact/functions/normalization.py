@@ -1,0 +1,99 @@
+"""Normalization: rows brought to mean 0 and variance 1."""
+
+import functools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.typing import ArrayLike
+
+from .._arguments import axis_indices, real
+from .._derivatives import compute_dtype
+
+Axis = int | Sequence[int] | None
+
+
+def standardize(
+    x: ArrayLike,
+    axis: Axis = -1,
+    mean: ArrayLike | None = None,
+    variance: ArrayLike | None = None,
+    epsilon: ArrayLike = 1e-5,
+    where: ArrayLike | None = None,
+    *,
+    algorithm: str = "fast",
+) -> Array:
+    """Brings rows to mean 0 and variance 1.
+
+        standardize(x) = (x - mean(x)) / sqrt(variance(x) + epsilon)
+
+    Args:
+        x: an array of any real dtype; integers become the default float.
+        axis: the axis, or axes, of a row; None for all.
+        mean: the mean to subtract, by default that of each row.
+        variance: the variance to divide by, by default that of each row about `mean`.
+        epsilon: what is added to the variance.
+        where: the entries that mean and variance are taken of, a mask; by default all.
+        algorithm: "fast" or "stable", as in jax.nn; both mean the same stable algorithm here.
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        TODO
+
+    Edges:
+        A row of equal entries gives 0, unless epsilon is 0; NaN or inf in a row makes it NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `x` has no such axis, or if there is no such algorithm.
+
+    Example:
+        >>> jaxact.standardize(jnp.array([1001.0, 1002.0, 1003.0]))
+        Array([-1.2247357,  0.       ,  1.2247357], dtype=float32)
+    """
+    if algorithm not in ("fast", "stable"):
+        raise ValueError(
+            f"jaxact.standardize: algorithm is {algorithm!r}, but must be 'fast' or 'stable'"
+        )
+    x = real(x, "standardize")
+    axes = axis_indices("standardize", axis, x.ndim)
+    return _standardize(axes, x, mean, variance, epsilon, where)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.checkpoint, static_argnums=0)  # reverse mode keeps the arguments only
+def _standardize(axes: tuple[int, ...], x: Array, mean, variance, epsilon, where) -> Array:
+    wide = compute_dtype(x)
+    average = functools.partial(_average, axes=axes, where=where)
+    given = [None if a is None else jnp.asarray(a, wide) for a in (mean, variance)]
+    mean, variance = given
+    epsilon = jnp.asarray(epsilon, wide)
+    deviation = x.astype(wide)
+    if mean is None:
+        # The rounded mean cancels what is large; the mean of what is left has a small error.
+        deviation = deviation - lax.stop_gradient(average(deviation))
+        deviation = deviation - average(deviation)
+    else:
+        deviation = deviation - mean
+    if variance is not None:
+        return (deviation / jnp.sqrt(variance + epsilon)).astype(x.dtype)
+    # A power of two near the largest deviation keeps the squares from overflow and underflow.
+    counted = deviation if where is None else jnp.where(where, deviation, 0.0)
+    largest = jnp.max(jnp.abs(counted), axes, keepdims=True, initial=0.0)
+    unit = lax.stop_gradient(_power_of_two(jnp.maximum(largest, jnp.sqrt(epsilon))))
+    deviation = deviation / unit
+    square = average(jnp.square(deviation)) + epsilon / unit / unit
+    return (deviation / jnp.sqrt(square)).astype(x.dtype)
+
+
+def _average(x: Array, axes: tuple[int, ...], where: ArrayLike | None) -> Array:
+    """The mean, by a sum that does not overflow."""
+    if where is None:
+        count = math.prod(x.shape[axis] for axis in axes)
+        return jnp.sum(x / count, axes, keepdims=True)
+    counted = jnp.broadcast_to(where, x.shape)
+    count = jnp.sum(counted, axes, keepdims=True, dtype=x.dtype)
+    return jnp.sum(jnp.where(where, x, 0.0) / count, axes, keepdims=True)
