@@ -4,6 +4,7 @@ Tests, documentation, plots, benchmarks and diagnostics walk `CATALOG`; none kee
 own.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -30,6 +31,8 @@ class Entry:
         samples: parameter settings to test and to draw; the first is the typical one.
         kinks: `kinks(**parameters)` maps each point where the function or one of its derivatives
             jumps to the slope promised there.
+        domain: `domain(**parameters)` is the closure of where the function is defined, (lowest,
+            highest).
         range: `range(**parameters)` is the closure of the set of values, (lowest, highest).
         ulps: promised errors of value, slope and curvature in float32 on CPU, in units in the
             last place, away from the roots of the derivative; for 16 bits and float64 the bounds
@@ -42,6 +45,7 @@ class Entry:
     kind: Kind
     samples: tuple[Mapping[str, Any], ...]
     kinks: Callable[..., Mapping[float, float]]
+    domain: Callable[..., tuple[float, float]]
     range: Callable[..., tuple[float, float]]
     ulps: tuple[float, float, float]
 
@@ -61,6 +65,10 @@ CATALOG: dict[str, Entry] = {}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _all_reals(**_: Any) -> tuple[float, float]:
+    return -math.inf, math.inf
+
+
 def activation(
     *,
     formula: Callable[..., Any],
@@ -68,7 +76,8 @@ def activation(
     kind: Kind = "elementwise",
     samples: tuple[Mapping[str, Any], ...] = ({},),
     kinks: Callable[..., Mapping[float, float]] = lambda **_: {},
-    range: Callable[..., tuple[float, float]] = lambda **_: (-float("inf"), float("inf")),
+    domain: Callable[..., tuple[float, float]] = _all_reals,
+    range: Callable[..., tuple[float, float]] = _all_reals,
     ulps: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Callable[[F], F]:
     """Declares an activation: enters it in `CATALOG` and returns the function itself, untouched.
@@ -79,6 +88,7 @@ def activation(
         kind: see `Entry`.
         samples: see `Entry`.
         kinks: see `Entry`.
+        domain: see `Entry`.
         range: see `Entry`.
         ulps: see `Entry`.
 
@@ -94,6 +104,7 @@ def activation(
             kind=kind,
             samples=samples,
             kinks=kinks,
+            domain=domain,
             range=range,
             ulps=ulps,
         )

@@ -502,8 +502,16 @@ class _Activation:
 @contextmanager
 def _on_host() -> Iterator[None]:
     """Within it JAX computes at once, on the CPU, in float64, whatever is being traced."""
-    with jax.ensure_compile_time_eval(), jax.enable_x64(True), jax.default_device("cpu"):
+    with jax.ensure_compile_time_eval(), jax.enable_x64(True), jax.default_device(_host()):
         yield
+
+
+def _host() -> Any:
+    """The CPU; None, for whatever there is, if JAX was told to use an accelerator only."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return None
 
 
 def _resolve(f: str | Callable[..., Any], parameters: Mapping[str, Any]) -> _Activation:

@@ -280,13 +280,13 @@ def judges_traced_values(x: ArrayLike, slope: ArrayLike = 0.5) -> Array:
     return x * repeated(slope, x)
 
 
-def keeps_its_parameter_repeated(x: ArrayLike, slope: ArrayLike = 0.5) -> Array:
+def keeps_it_repeated(x: ArrayLike, slope: ArrayLike = 0.5) -> Array:
     return x * jnp.sin(repeated(slope, x))
 
 
 def sums_over_rows(x: ArrayLike, slope: ArrayLike = 0.5) -> Array:
     y = x * repeated(slope, x)
-    return y + jnp.sum(y * y, 0, keepdims=True)
+    return y * jnp.broadcast_to(jnp.sum(jnp.sin(y), 0, keepdims=True), x.shape)
 
 
 def parametric(function, slope=0.5, **declared):
@@ -412,7 +412,7 @@ DEFECTS = [
     (r.test_backward_keeps_one_array_per_input_or_less, planted(keeps_x_for_a_line), HALF, True),
     (
         r.test_learned_parameters_are_kept_as_they_are,
-        parametric(keeps_its_parameter_repeated),
+        parametric(keeps_it_repeated),
         SINGLE,
     ),
     (r.test_a_random_function_keeps_its_draw_only, random(keeps_x_and_its_draw)),

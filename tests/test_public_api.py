@@ -1,4 +1,4 @@
-"""What is public: names, signatures, docstrings with examples that run, and what an import costs."""
+"""What is public: names, signatures, docstrings with examples that run, and what imports cost."""
 
 import ast
 import doctest

@@ -24,7 +24,7 @@ from cases import (
 SHAPE = (32, FEATURES)
 _EITHER_WAY = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
 _DTYPES = pytest.mark.parametrize(
-    "dtype", (*SIXTEEN_BITS, jnp.float32), ids=lambda d: jnp.dtype(d).name
+    "dtype", [*SIXTEEN_BITS, jnp.float32], ids=lambda d: jnp.dtype(d).name
 )
 
 

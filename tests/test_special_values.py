@@ -127,7 +127,7 @@ def extremes_are_exact(case, dtype):
 
 def values_fill_the_declared_range(case, dtype):
     """None lies outside; a bound that is no number of the format may be missed by its error."""
-    xs, (values, *_) = derivatives(case, dtype)
+    _, (values, *_) = derivatives(case, dtype)
     values = values.astype(np.float64)
     values = values[~np.isnan(values)]
     lowest, highest = case.entry.range(**case.parameters)

@@ -1,8 +1,10 @@
 """The activation functions, a family to a file."""
 
 from .exponentials import celu as celu, elu as elu, selu as selu
+from .gates import glu as glu
 from .identity import identity as identity
 from .maxout import maxout as maxout
+from .normalization import standardize as standardize
 from .rectifiers import (
     clipped_relu as clipped_relu,
     leaky_relu as leaky_relu,
@@ -27,7 +29,15 @@ from .sigmoids import (
     sparse_sigmoid as sparse_sigmoid,
     tanh as tanh,
 )
+from .simplex import (
+    log_softmax as log_softmax,
+    logmeanexp as logmeanexp,
+    logsumexp as logsumexp,
+    one_hot as one_hot,
+    softmax as softmax,
+)
 from .soft_rectifiers import (
+    log1mexp as log1mexp,
     log_sigmoid as log_sigmoid,
     softplus as softplus,
     sparse_plus as sparse_plus,

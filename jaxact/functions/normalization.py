@@ -1,6 +1,7 @@
 """Normalization: rows brought to mean 0 and variance 1."""
 
 import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -60,40 +61,50 @@ def standardize(
         )
     x = real(x, "standardize")
     axes = axis_indices("standardize", axis, x.ndim)
-    return _standardize(axes, x, mean, variance, epsilon, where)
+    mean, variance = (None if a is None else real(a, "standardize") for a in (mean, variance))
+    return _standardize(axes, x, mean, variance, real(epsilon, "standardize"), where)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 @functools.partial(jax.checkpoint, static_argnums=0)  # reverse mode keeps the arguments only
-def _standardize(axes: tuple[int, ...], x: Array, mean, variance, epsilon, where) -> Array:
+def _standardize(
+    axes: tuple[int, ...],
+    x: Array,
+    mean: Array | None,
+    variance: Array | None,
+    epsilon: Array,
+    where: ArrayLike | None,
+) -> Array:
     wide = compute_dtype(x)
     average = functools.partial(_average, axes=axes, where=where)
-    given = [None if a is None else jnp.asarray(a, wide) for a in (mean, variance)]
-    mean, variance = given
-    epsilon = jnp.asarray(epsilon, wide)
-    deviation = x.astype(wide)
+    half = x.astype(wide) / 2  # differences of halves do not overflow
     if mean is None:
-        # The rounded mean cancels what is large; the mean of what is left has a small error.
-        deviation = deviation - lax.stop_gradient(average(deviation))
-        deviation = deviation - average(deviation)
+        # The rounded mean takes away what is large; the mean of what is left has a small error.
+        half = half - lax.stop_gradient(average(half))
+        half = half - average(half)
     else:
-        deviation = deviation - mean
+        half = half - mean.astype(wide) / 2
+    epsilon = epsilon.astype(wide)
     if variance is not None:
-        return (deviation / jnp.sqrt(variance + epsilon)).astype(x.dtype)
-    # A power of two near the largest deviation keeps the squares from overflow and underflow.
-    counted = deviation if where is None else jnp.where(where, deviation, 0.0)
+        return (half / (jnp.sqrt(variance.astype(wide) + epsilon) / 2)).astype(x.dtype)
+    # Measured in a power of two near the largest one, squares do not overflow, nor vanish.
+    counted = half if where is None else jnp.where(where, half, 0.0)
     largest = jnp.max(jnp.abs(counted), axes, keepdims=True, initial=0.0)
-    unit = lax.stop_gradient(_power_of_two(jnp.maximum(largest, jnp.sqrt(epsilon))))
-    deviation = deviation / unit
-    square = average(jnp.square(deviation)) + epsilon / unit / unit
-    return (deviation / jnp.sqrt(square)).astype(x.dtype)
+    unit = _power_of_two(lax.stop_gradient(jnp.maximum(largest, jnp.sqrt(epsilon))))
+    half = half / unit
+    square = average(jnp.square(half)) + epsilon / 4 / unit / unit
+    return (half / jnp.sqrt(square)).astype(x.dtype)
 
 
 def _average(x: Array, axes: tuple[int, ...], where: ArrayLike | None) -> Array:
-    """The mean, by a sum that does not overflow."""
+    """The mean over axes, by a sum that does not overflow."""
     if where is None:
-        count = math.prod(x.shape[axis] for axis in axes)
-        return jnp.sum(x / count, axes, keepdims=True)
-    counted = jnp.broadcast_to(where, x.shape)
-    count = jnp.sum(counted, axes, keepdims=True, dtype=x.dtype)
-    return jnp.sum(jnp.where(where, x, 0.0) / count, axes, keepdims=True)
+        return jnp.sum(x / math.prod(x.shape[axis] for axis in axes), axes, keepdims=True)
+    counts = jnp.broadcast_to(where, x.shape)
+    count = jnp.sum(counts, axes, keepdims=True, dtype=x.dtype)
+    return jnp.sum(jnp.where(counts, x, 0.0) / count, axes, keepdims=True)
+
+
+def _power_of_two(x: Array) -> Array:
+    """The largest power of two that is not above x; 1 for 0."""
+    return jnp.where(x > 0, x / (2 * jnp.frexp(x)[0]), 1.0)

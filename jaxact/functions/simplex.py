@@ -15,9 +15,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
+from jax.nn import one_hot as one_hot
 from jax.typing import ArrayLike
 
 from .._arguments import axis_indices, real
+from .._arithmetic import DROP, LIFT
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
 
@@ -25,11 +27,13 @@ Axis = int | Sequence[int] | None
 
 
 def _softmax_formula(m, xs):
-    return [m.exp(x) / sum(map(m.exp, xs)) for x in xs]
+    total = sum(map(m.exp, xs))
+    return [m.exp(x) / total for x in xs]
 
 
 def _log_softmax_formula(m, xs):
-    return [x - m.log(sum(map(m.exp, xs))) for x in xs]
+    logarithm = m.log(sum(map(m.exp, xs)))
+    return [x - logarithm for x in xs]
 
 
 @activation(
@@ -251,12 +255,12 @@ class _Rows(NamedTuple):
     Attributes:
         top: the largest entry of each row, or 0 if that is -inf.
         high: x - top, rounded.
-        exp: exp(x - top).
+        lifted: 2^LIFT exp(x - top): it is a normal number for as long as a probability is.
     """
 
     top: Array
     high: Array
-    exp: Array
+    lifted: Array
 
 
 def _rows(m: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
@@ -268,9 +272,10 @@ def _rows(m: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
     top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)
     top = jnp.where(top == -jnp.inf, 0.0, top)
     high = x - top
-    near = m.at_least(high, m.lowest(high))
-    e = m.exp(near, None if short else _lost(x, top, high))
-    return _Rows(top, high, jnp.where(high < m.lowest(high), 0.0, e))
+    lowest = m.lowest(high, lift=LIFT)
+    low = None if short else _lost(x, top, high)
+    lifted = m.exp(m.at_least(high, lowest), low, lift=LIFT)
+    return _Rows(top, high, jnp.where(high < lowest, 0.0, lifted))
 
 
 def _lost(x: Array, top: Array, high: Array) -> Array:
@@ -281,23 +286,20 @@ def _lost(x: Array, top: Array, high: Array) -> Array:
 
 
 def _log_of_sum(m: Any, rows: _Rows, axes: tuple[int, ...], count: Array | None = None) -> Array:
-    """log(sum(rows.exp)), or of that over `count`; exact also where all but one term are small."""
+    """log(sum(exp(x - top))), or of that over `count`; exact also where all but one term are small."""
     largest = rows.high == 0
-    others = jnp.sum(jnp.where(largest, 0.0, rows.exp), axes, keepdims=True)
+    others = jnp.sum(jnp.where(largest, 0.0, rows.lifted), axes, keepdims=True) * DROP
     ties = jnp.sum(largest, axes, keepdims=True, dtype=others.dtype)
     rest = others + (ties - 1)
-    total = 1 + rest
-    lost = rest - (total - 1)
-    logarithm = jnp.log(total if count is None else total / count)
-    return logarithm + jnp.where(total > 0, lost / total, 0.0)
+    return jnp.log1p(rest) if count is None else jnp.log((1 + rest) / count)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _probabilities(axes: tuple[int, ...], x: Array) -> Array:
     def compute(m, x):
-        e = _rows(m, x, axes).exp
-        total = jnp.sum(e, axes, keepdims=True)
-        y = e / jnp.where(total == 0, 1.0, total)
+        lifted = _rows(m, x, axes).lifted
+        total = jnp.sum(lifted, axes, keepdims=True)
+        y = lifted / jnp.where(total == 0, 1.0, total)
         return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
 
     return on_platform(compute, x)
