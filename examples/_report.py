@@ -85,7 +85,7 @@ def findings(results: list[Result]) -> Iterator[str]:
     arrivals = [(r.epochs_to_target, r.activation) for r in results if r.epochs_to_target]
     if arrivals:
         epoch, activation = min(arrivals)
-        yield f"<b>{activation}</b> was the first to reach {percent(TARGET)}, in epoch {epoch}."
+        yield f"<b>{activation}</b> was the first to reach {TARGET:.0%}, in epoch {epoch}."
     for result in results:
         if reason := shortfall(result):
             accuracy = percent(result.accuracy.mean())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import jax
 from _console import Bars, print_results
+from _interruption import Interruption
 from _network import Network
 from _options import Options, parse
 from _report import write_report
@@ -21,12 +22,13 @@ INTERRUPTED = 130  # exit code, by convention 128 + SIGINT
 
 def compare(options: Options, results: list[Result], console: Console) -> None:
     """Trains the networks of each activation, and adds what came of them to `results`."""
-    with Bars(console, options.activations) as bars, jax.default_device(options.device):
+    bars, interruption = Bars(console, options.activations), Interruption()
+    with bars, interruption, jax.default_device(options.device):
         for activation in options.activations:
-            results.append(try_out(activation, options, bars))
+            results.append(try_out(activation, options, bars, interruption))
 
 
-def try_out(activation: str, options: Options, bars: Bars) -> Result:
+def try_out(activation: str, options: Options, bars: Bars, interruption: Interruption) -> Result:
     """Trains the networks of one activation, all seeds together, and inspects their units."""
     task = bars.begin(activation, options.epochs)
     data = options.data
@@ -47,6 +49,7 @@ def try_out(activation: str, options: Options, bars: Bars) -> Result:
     for epoch in ensemble.train(options.epochs):
         bars.after(task, epoch)
         epochs.append(epoch)
+        interruption.check()
     layers = inspect(ensemble.observe(data.training.images))
     return Result(activation, epochs, layers, ensemble.num_parameters)
 

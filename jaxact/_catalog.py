@@ -42,12 +42,12 @@ class Entry:
     function: Callable[..., Any]
     formula: Callable[..., Any]
     source: str
-    kind: Kind
-    samples: tuple[Mapping[str, Any], ...]
-    kinks: Callable[..., Mapping[float, float]]
-    domain: Callable[..., tuple[float, float]]
-    range: Callable[..., tuple[float, float]]
-    ulps: tuple[float, float, float]
+    kind: Kind = "elementwise"
+    samples: tuple[Mapping[str, Any], ...] = ({},)
+    kinks: Callable[..., Mapping[float, float]] = lambda **_: {}
+    domain: Callable[..., tuple[float, float]] = lambda **_: (-math.inf, math.inf)
+    range: Callable[..., tuple[float, float]] = lambda **_: (-math.inf, math.inf)
+    ulps: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def name(self) -> str:
@@ -65,49 +65,18 @@ CATALOG: dict[str, Entry] = {}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _all_reals(**_: Any) -> tuple[float, float]:
-    return -math.inf, math.inf
-
-
-def activation(
-    *,
-    formula: Callable[..., Any],
-    source: str,
-    kind: Kind = "elementwise",
-    samples: tuple[Mapping[str, Any], ...] = ({},),
-    kinks: Callable[..., Mapping[float, float]] = lambda **_: {},
-    domain: Callable[..., tuple[float, float]] = _all_reals,
-    range: Callable[..., tuple[float, float]] = _all_reals,
-    ulps: tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> Callable[[F], F]:
+def activation(**facts: Any) -> Callable[[F], F]:
     """Declares an activation: enters it in `CATALOG` and returns the function itself, untouched.
 
     Args:
-        formula: see `Entry`, as for all other arguments.
-        source: see `Entry`.
-        kind: see `Entry`.
-        samples: see `Entry`.
-        kinks: see `Entry`.
-        domain: see `Entry`.
-        range: see `Entry`.
-        ulps: see `Entry`.
+        **facts: the attributes of an `Entry` but its function; `formula` and `source` at least.
 
     Raises:
         ValueError: if an activation of the same name is declared already.
     """
 
     def declare(function: F) -> F:
-        entry = Entry(
-            function=function,
-            formula=formula,
-            source=source,
-            kind=kind,
-            samples=samples,
-            kinks=kinks,
-            domain=domain,
-            range=range,
-            ulps=ulps,
-        )
+        entry = Entry(function=function, **facts)
         if entry.name in CATALOG:
             raise ValueError(f"activation {entry.name!r} is declared twice: choose another name")
         CATALOG[entry.name] = entry

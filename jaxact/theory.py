@@ -108,7 +108,7 @@ def gain(
 
     Note:
         torch.nn.init.calculate_gain has conventional numbers for some: 5/3 for tanh (1.5925 here),
-        3/4 for selu (1 here), 1 for sigmoid (1.8463 here), and none for gelu, silu, elu or mish.
+        3/4 for selu (1 here), 1 for sigmoid (1.8462 here), and none for gelu, silu, elu or mish.
 
     Raises:
         ValueError: as `moments`; if `mode` is unknown; if the moment is 0 or does not exist.

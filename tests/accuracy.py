@@ -62,20 +62,26 @@ def derivatives(function: Callable[[jax.Array], jax.Array], xs: np.ndarray) -> l
         return [np.asarray(result) for result in results]
 
 
-def inputs(dtype: np.dtype, size: int, around: tuple[float, ...]) -> np.ndarray:
+def inputs(
+    dtype: np.dtype, size: int, around: tuple[float, ...], domain: tuple[float, float]
+) -> np.ndarray:
     """All numbers of a 16-bit format, or a stratified sample, dense around the given points."""
     dtype = np.dtype(dtype)
-    return all_patterns(dtype) if dtype.itemsize == 2 else stratified(dtype, size, around=around)
+    xs = all_patterns(dtype) if dtype.itemsize == 2 else stratified(dtype, size, around=around)
+    points = xs.astype(np.float64)
+    return xs[(domain[0] < points) & (points < domain[1])]
 
 
 @functools.cache
-def _roots(formula: Callable, order: int, parameters: tuple) -> tuple:
-    return tuple(find_roots(formula, order, dict(parameters)))
+def _roots(formula: Callable, order: int, parameters: tuple, domain: tuple) -> tuple:
+    span = max(-32.0, domain[0] + 1 / 32), min(32.0, domain[1] - 1 / 32)
+    return tuple(find_roots(formula, order, dict(parameters), span=span))
 
 
 def roots(entry: Entry, parameters: Mapping[str, Any]) -> list[tuple]:
     """The roots of value, slope and curvature."""
-    return [_roots(entry.formula, n, tuple(parameters.items())) for n in range(len(ORDERS))]
+    setting, domain = tuple(parameters.items()), entry.domain(**parameters)
+    return [_roots(entry.formula, n, setting, domain) for n in range(len(ORDERS))]
 
 
 def measure(
@@ -85,7 +91,7 @@ def measure(
     kinks = np.array(list(entry.kinks(**parameters)), np.float64)
     own_roots = roots(entry, parameters)
     around = (*kinks, *(root.x for group in own_roots for root in group))
-    xs = inputs(dtype, size, around)
+    xs = inputs(dtype, size, around, entry.domain(**parameters))
     got = derivatives(functools.partial(entry.function, **parameters), xs)
     oracle = evaluate if xs.dtype == np.float64 else evaluate_many
     exact = oracle(entry.formula, xs.astype(np.float64), len(ORDERS) - 1, parameters, dtype=dtype)

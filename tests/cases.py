@@ -67,14 +67,23 @@ class Case:
     def inputs(
         self, shape: tuple[int, ...] = (4, FEATURES), dtype: DTypeLike = np.float32, seed: int = 0
     ) -> tuple[Array, ...]:
-        """The arrays it takes: normal numbers, none of them near a kink."""
+        """The arrays it takes: normal numbers, none of them near a kink or the domain's end."""
         random = np.random.default_rng(seed)
         return tuple(
-            jnp.asarray(self._away_from_kinks(random.normal(0, 2, shape)).astype(dtype))
+            jnp.asarray(self.well_inside(random.normal(0, 2, shape)).astype(dtype))
             for _ in range(self.arity)
         )
 
-    def _away_from_kinks(self, xs: np.ndarray) -> np.ndarray:
+    def inside(self, xs: np.ndarray) -> np.ndarray:
+        """Which numbers the domain contains, its ends left out."""
+        lowest, highest = self.entry.domain(**self.parameters)
+        return (lowest < xs) & (xs < highest)
+
+    def well_inside(self, xs: np.ndarray) -> np.ndarray:
+        """The numbers, mirrored into the domain and moved away from kinks."""
+        lowest, highest = self.entry.domain(**self.parameters)
+        lowest, highest = lowest + 0.5, highest - 0.5
+        xs = np.where(xs < lowest, 2 * lowest - xs, np.where(xs > highest, 2 * highest - xs, xs))
         for kink in self.kinks:
             distance = xs - kink
             near = np.abs(distance) < 0.05

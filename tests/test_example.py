@@ -108,10 +108,10 @@ def test_own_images_can_be_compared_and_interrupt_keeps_what_was_finished(
     np.savez(tmp_path / "own.npz", **images)
     real = example.try_out
 
-    def interrupted_at_tanh(activation, options, bars):
+    def interrupted_at_tanh(activation, *others):
         if activation == "tanh":
             signal.raise_signal(signal.SIGINT)
-        return real(activation, options, bars)
+        return real(activation, *others)
 
     monkeypatch.setattr(example, "try_out", interrupted_at_tanh)
     own = ["--data", str(tmp_path / "own.npz"), "--output", str(tmp_path), *SMALL]

@@ -44,8 +44,9 @@ def derivatives(case, dtype):
 def every_finite_truth_is_finite(case, dtype):
     xs, orders = derivatives(case, dtype)
     points = xs.astype(np.float64)
+    within = np.isfinite(points) & case.inside(points)
     for order, got in enumerate(orders[:ORDERS]):
-        suspect = np.flatnonzero(np.isfinite(points) & ~np.isfinite(got.astype(np.float64)))
+        suspect = np.flatnonzero(within & ~np.isfinite(got.astype(np.float64)))
         suspect = suspect[:: len(suspect) // 32 + 1]
         if suspect.size:
             formula, parameters = case.entry.formula, case.parameters
@@ -58,7 +59,7 @@ def infinity_gives_the_limit(case, dtype):
     xs, orders = derivatives(case, dtype)
     for order, got in enumerate(orders[:3]):
         for sign in (1, -1):
-            truth = limit(case, sign, order)
+            truth = limit(case, sign, order) if case.inside(sign * 2.0**120) else None
             (at,) = np.flatnonzero(xs.astype(np.float64) == sign * math.inf)[-1:]
             if truth is not None:
                 tolerance = 4 * float(ml_dtypes.finfo(dtype).eps)
@@ -112,12 +113,14 @@ def extremes_are_exact(case, dtype):
     """
     xs, orders = derivatives(case, dtype)
     extremes = xs[-9:-3]
+    inside = case.inside(extremes.astype(np.float64))
+    extremes = extremes[inside]
     rows = oracle.evaluate(case.entry.formula, extremes, 1, case.parameters, dtype=dtype)
     assert orders[0][-9] != 0 or not np.signbit(orders[0][-9]), "+0.0 gives -0.0"
     allowed = 1 if dtype in SIXTEEN_BITS else 16
     tiny = float(ml_dtypes.finfo(dtype).smallest_normal)
     for order, (row, got) in enumerate(zip(rows, orders, strict=False)):
-        got = got[-9:-3]
+        got = got[-9:-3][inside]
         off = oracle.ulp_error(got, row) > allowed
         off &= ~((np.abs(got.astype(np.float64)) <= tiny) & (np.abs(row.hi) <= tiny))  # flushed
         if order:
