@@ -250,8 +250,8 @@ class MeanField:
         ValueError: as `moments`, and if a standard deviation is out of range.
 
     Source:
-        Poole et al., NIPS 2016, arXiv:1606.05340, section 2; Schoenholz et al., ICLR 2017,
-        arXiv:1611.01232, sections 2 and 3
+        Poole et al., NIPS 2016, arXiv:1606.05340; Schoenholz et al., ICLR 2017,
+        arXiv:1611.01232
 
     Example:
         >>> network = jaxact.theory.MeanField("tanh", weight_std=2.0, bias_std=0.5)
@@ -388,7 +388,7 @@ def edge_of_chaos(
         ValueError: as `moments`, and if `bias_std` is negative or not finite.
 
     Source:
-        Schoenholz et al., ICLR 2017, arXiv:1611.01232, section 3; Hayou, Doucet & Rousseau, ICML
+        Schoenholz et al., ICLR 2017, arXiv:1611.01232; Hayou, Doucet & Rousseau, ICML
         2019, arXiv:1902.06853
 
     Example:

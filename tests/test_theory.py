@@ -349,7 +349,7 @@ def test_correlation_map_finds_kinks_that_it_is_not_told_of():
 
 
 def test_tanh_turns_chaotic_at_unit_weights():
-    """Poole et al. 2016, section 2.1: without biases q* = 0 up to σ_w = 1, and above it is not."""
+    """Poole et al. 2016: without biases q* = 0 up to σ_w = 1, and above it is not."""
     (point,) = edge_of_chaos("tanh")
     assert point == pytest.approx((1, 0))
     (below,) = MeanField("tanh", 0.9).fixed_points()

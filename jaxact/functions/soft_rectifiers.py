@@ -195,20 +195,25 @@ def log1mexp(x: ArrayLike) -> Array:
 
 
 def _log1mexp(m, x):
-    near = m.at_most(x, -m.lowest(x, lift=LIFT))
-    lifted, minus = m.exp_and_expm1(-near, lift=LIFT)
-    e = lifted * DROP
-    return jnp.where(x > math.log(2), jnp.log1p(-e), jnp.log(-minus))
+    e, minus = m.exp_and_expm1(-m.at_most(x, -m.lowest(x)))
+    far = jnp.where(x > -m.lowest(x), 0.0, jnp.log1p(-e))
+    return jnp.where(x > math.log(2), far, jnp.log(-minus))
+
+
+def _odds(m, x):
+    """exp(-x) / (1 - exp(-x)) and 1 - exp(-x); NaN where x < 0."""
+    lifted, minus = m.exp_and_expm1(-m.at_most(x, -m.lowest(x, lift=LIFT)), lift=LIFT)
+    rest = jnp.where(x < 0, jnp.nan, jnp.abs(minus))
+    return jnp.where(x > 1, lifted / rest * DROP, lifted * DROP / rest), rest
 
 
 def _log1mexp_slope(m, x):
-    lifted, minus = m.exp_and_expm1(-m.at_most(x, -m.lowest(x, lift=LIFT)), lift=LIFT)
-    return jnp.where(x < 0, jnp.nan, lifted / -minus * DROP)
+    return _odds(m, x)[0]
 
 
 def _log1mexp_curvature(m, x):
-    lifted, minus = m.exp_and_expm1(-m.at_most(x, -m.lowest(x, lift=LIFT)), lift=LIFT)
-    return jnp.where(x < 0, jnp.nan, lifted / minus / -minus * DROP)
+    odds, rest = _odds(m, x)
+    return -odds / rest
 
 
 LOG1MEXP = Kernel(_log1mexp, x=Kernel(_log1mexp_slope, x=_log1mexp_curvature))
