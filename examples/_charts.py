@@ -59,14 +59,14 @@ def line_chart(
     title: str, series: Sequence[Series], x: Axis, y: Axis, *, goal: float | None = None
 ) -> str:
     """Returns a chart of lines, each with its name at its end, and a dashed line at `goal`."""
-    left, right, top, bottom = 46, 350, 10, 236
+    left, right, top, bottom = 52, 350, 10, 236
     parts = [_grid(x, y, left, right, top, bottom)]
     if goal is not None:
         at = y.place(goal, bottom, top)
         parts.append(element("path", d=f"M{left} {at:.1f}H{right}", class_="goal"))
-    drawn = [_finite(one) for one in series]
-    ends = [float(y.place(one.y[-1], bottom, top)) if one.y.size else bottom for one in drawn]
-    for one, label_y in zip(drawn, apart(ends, top, bottom), strict=True):
+    drawn = [one for one in map(_finite, series) if one.y.size]
+    ends = [float(y.place(one.y[-1], bottom, top)) for one in drawn]
+    for one, label_y in zip(drawn, apart(ends, top, bottom - 6), strict=True):
         name = escape(one.activation)
         path = _path(x.place(one.x, left, right), y.place(one.y, bottom, top))
         parts.append(
@@ -119,7 +119,7 @@ def apart(wanted: Sequence[float], low: float, high: float) -> list[float]:
     order = np.argsort(wanted, kind="stable")
     offsets = LABEL_HEIGHT * np.arange(len(order))
     start = np.maximum.accumulate(np.asarray(wanted)[order] - offsets)
-    last_start = max(low, high - offsets[-1])
+    last_start = max(low, high - LABEL_HEIGHT * (len(order) - 1))
     placed = np.empty(len(order))
     placed[order] = np.minimum(start, last_start) + offsets
     return placed.tolist()
@@ -137,7 +137,7 @@ def _grid(x: Axis, y: Axis, left: float, right: float, top: float, bottom: float
         at = float(y.place(value, bottom, top))
         parts.append(element("path", d=f"M{left} {at:.1f}H{right}", class_="grid"))
         parts.append(element("text", escape(text), x=left - 5, y=f"{at + 3.5:.1f}", class_="row"))
-    upright = f"translate(10 {(top + bottom) / 2}) rotate(-90)"
+    upright = f"translate(8 {(top + bottom) / 2}) rotate(-90)"
     parts.append(element("text", escape(y.label), transform=upright, class_="axis"))
     return "".join(parts)
 

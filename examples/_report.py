@@ -125,15 +125,15 @@ def method(options: Options) -> str:
     """Returns how everything was measured, and with what."""
     clipping = f", gradients clipped to norm {options.clip_norm:g}" if options.clip_norm else ""
     terms = {
-        "Network": f"{options.depth} convolutions of 3 by 3 pixels and {CHANNELS} channels, each "
+        "network": f"{options.depth} convolutions of 3 by 3 pixels and {CHANNELS} channels, each "
         "followed by the activation; then a linear readout. Normalization before the activation: "
         f"{options.normalization}. Weights start in the same way for all (LeCun normal).",
-        "Training": f"Gradient descent with momentum {MOMENTUM}, learning rate "
+        "training": f"Gradient descent with momentum {MOMENTUM}, learning rate "
         f"{options.learning_rate:g}, {BATCH} images a step, {options.epochs} epochs{clipping}. Not "
         "an adaptive optimizer: that would undo what an activation does to the size of gradients.",
-        "Unit": "One number that enters an activation: one channel at one position.",
+        "unit": "One number that enters an activation: one channel at one position.",
     }
-    terms |= {column.title.capitalize(): column.meaning for column in COLUMNS if column.meaning}
+    terms |= {column.title: column.meaning for column in COLUMNS if column.meaning}
     definitions = [
         element("dt", escape(term)) + element("dd", escape(text)) for term, text in terms.items()
     ]

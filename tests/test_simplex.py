@@ -5,6 +5,7 @@ in units in the last place of each exact number; those of gradients in units of 
 """
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,9 @@ def _softmax(x):
 def _log_of_sum(x):
     """The largest entry of each row, and the logarithm of what the others add to it."""
     order = np.sort(x - np.max(x, -1, keepdims=True), -1)
-    return np.max(x, -1, keepdims=True), np.log1p(np.sum(np.exp(order[..., :-1]), -1, keepdims=True))
+    return np.max(x, -1, keepdims=True), np.log1p(
+        np.sum(np.exp(order[..., :-1]), -1, keepdims=True)
+    )
 
 
 def _log_softmax(x):
@@ -163,3 +166,201 @@ def ours(name):
 
 def theirs(name):
     return functools.partial(getattr(jax.nn, name), axis=-1)
+
+
+# --- Laws ------------------------------------------------------------------------------------
+
+SIZES = [(np.float32, 16), (np.float32, 1024), (np.float32, 65536)]
+SIZES += [(dtype, n) for dtype in (*SIXTEEN_BITS, np.float64) for n in (16, 1024)]
+over_sizes = pytest.mark.parametrize(
+    ("dtype", "n"), SIZES, ids=[f"{np.dtype(dtype).name}-{n}" for dtype, n in SIZES]
+)
+over_names = pytest.mark.parametrize("name", TRUTH)
+
+# In ULP, in float32 and float64. Where an exponential mean is near 1 its logarithm has a root.
+VALUES = {"softmax": 4.0, "log_softmax": 3.0, "logsumexp": 1.0, "logmeanexp": 40.0}
+STANDARDIZED = 2.0
+GRADIENTS = 4.0
+
+
+def bound(name, dtype):
+    if np.dtype(dtype).itemsize == 2:
+        return 1.5 if name == "logmeanexp" else 0.5 + 2.0**-10
+    return VALUES.get(name, STANDARDIZED) * (2 if dtype == np.float64 else 1)
+
+
+def check(function, name, dtype, n):
+    values = {kind: value_error(function, name, rows(kind, n, np.dtype(dtype))) for kind in KINDS}
+    assert max(values.values()) <= bound(name, dtype), values
+
+
+@over_names
+@over_sizes
+def test_values_are_exact_on_hard_rows(name, dtype, n):
+    check(ours(name), name, dtype, n)
+
+
+@over_names
+@over_sizes
+def test_gradients_are_exact_on_hard_rows(name, dtype, n):
+    """Softmax levels off where one entry dominates: what is left of its slope is a difference."""
+    allowed = 1.0 if np.dtype(dtype).itemsize == 2 else GRADIENTS
+    for kind in KINDS:
+        x = rows(kind, n, np.dtype(dtype))
+        off = gradient_error(ours(name), name, x)
+        if name == "softmax" and kind in ("dominant", "wide"):
+            allowed_here = max(allowed, gradient_error(theirs(name), name, x) / 2)
+        else:
+            allowed_here = allowed
+        assert off <= allowed_here, f"{kind}: {off} ULP"
+
+
+@over_names
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float32], ids=["bfloat16", "float32"])
+def test_the_worst_error_is_half_of_what_it_was_at_most(name, dtype):
+    """Beside jax.nn's, unless that is as good as a correct rounding of the last operation."""
+    hard = [rows(kind, 16, np.dtype(dtype)) for kind in KINDS]
+    own, other = (max(value_error(f(name), name, x) for x in hard) for f in (ours, theirs))
+    assert own <= max(other / 2, 1.0)
+
+
+def test_a_wrong_function_is_found():
+    with pytest.raises(AssertionError):
+        check(theirs("log_softmax"), "log_softmax", np.float32, 16)
+
+
+@over_dtypes
+def test_an_entry_of_minus_infinity_is_a_masked_entry(dtype):
+    with precision(dtype):
+        x = jnp.asarray(rows("random", 16, np.dtype(dtype))[:2])
+        where = np.arange(16) % 3 > 0
+        masked = jnp.where(where, x, -jnp.inf)
+        for function in (jaxact.softmax, jaxact.log_softmax, jaxact.logsumexp):
+            for at in (lambda x, f=function: f(x, where=where), lambda x, f=function: f(x)):
+                given = x if at(x).shape != at(masked).shape else masked
+                assert np.all(np.isfinite(jax.grad(lambda x, f=at: _finite_sum(f(x)))(given)))
+            by_mask = jax.value_and_grad(lambda x, f=function: _finite_sum(f(x, where=where)))(x)
+            by_value = jax.value_and_grad(lambda x, f=function: _finite_sum(f(x)))(masked)
+            assert by_mask[0] == by_value[0]
+            assert identical(by_mask[1][:, where], by_value[1][:, where])
+            assert not np.any(by_mask[1][:, ~where])
+
+
+def _finite_sum(y):
+    return jnp.sum(jnp.where(jnp.isfinite(y), y, 0))
+
+
+@over_dtypes
+def test_a_row_in_which_none_takes_part(dtype):
+    """Probabilities 0, log-probabilities -inf, and no NaN in the gradient."""
+    with precision(dtype):
+        x = jnp.full((2, 5), -jnp.inf, dtype).at[1].set(1)
+        assert np.all(np.asarray(jaxact.softmax(x)[0]) == 0)
+        assert np.all(np.asarray(jaxact.log_softmax(x)[0]) == -np.inf)
+        assert jaxact.logsumexp(x, axis=-1)[0] == -np.inf
+        for function in (jaxact.softmax, jaxact.log_softmax, jaxact.logsumexp):
+            gradient = jax.grad(lambda x, f=function: _finite_sum(f(x, axis=-1)))(x)
+            assert np.all(np.isfinite(gradient))
+
+
+@over_dtypes
+def test_infinity_and_not_a_number_stay_in_their_row(dtype):
+    with precision(dtype):
+        x = jnp.ones((3, 4), dtype).at[0, 1].set(jnp.inf).at[1, 2].set(jnp.nan)
+        for name in ("softmax", "log_softmax", "standardize"):
+            y = np.asarray(ours(name)(x))
+            assert np.all(np.isnan(y[:2]))
+            assert np.all(np.isfinite(y[2]))
+        for name in ("logsumexp", "logmeanexp"):
+            y = np.asarray(ours(name)(x))
+            assert y[0] == np.inf
+            assert np.isnan(y[1])
+            assert np.isfinite(y[2])
+
+
+@over_names
+def test_axes_are_jax_nns(name):
+    """One, several, all; empty rows and no rows at all."""
+    own, other = getattr(jaxact, name), getattr(jax.nn, name)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32))
+    for axis in (0, -1, (0, 2), None):
+        np.testing.assert_allclose(own(x, axis=axis), other(x, axis=axis), rtol=2e-6, atol=2e-6)
+    for shape in ((0, 4), (4, 0)):
+        assert own(jnp.zeros(shape), axis=-1).shape == other(jnp.zeros(shape), axis=-1).shape
+    with pytest.raises(ValueError, match=rf"{name}: axis"):
+        own(x, axis=3)
+    with pytest.raises(ValueError, match=rf"{name}: axis"):
+        own(x, axis=(1, -2))
+
+
+@pytest.mark.parametrize("name", [*TRUTH, "log1mexp", "one_hot", "glu"])
+def test_arguments_are_jax_nns(name):
+    """In the same order, under the same names, with the same defaults; ours may have more."""
+    own, other = (
+        [(p.name, p.default, p.kind) for p in inspect.signature(f).parameters.values()]
+        for f in (getattr(jaxact, name), getattr(jax.nn, name))
+    )
+    assert own[: len(other)] == other
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float32], ids=["bfloat16", "float32"])
+def test_a_sum_with_factors_has_a_sign(dtype):
+    a = jnp.asarray([[1.0, 2.0, 3.0], [0.0, 0.0, -50.0]]).astype(dtype)
+    b = jnp.asarray([1.0, -1.0, -1.0]).astype(dtype)
+    y, sign = jaxact.logsumexp(a, axis=-1, b=b, return_sign=True)
+    exact = np.sum(np.asarray(b, np.float64) * np.exp(np.asarray(a, np.float64)), -1)
+    assert y.dtype == sign.dtype == dtype
+    np.testing.assert_array_equal(np.asarray(sign, np.float64), np.sign(exact))
+    np.testing.assert_allclose(
+        np.asarray(y, np.float64)[0], np.log(-exact[0]), rtol=2 * float(jnp.finfo(dtype).eps)
+    )
+    assert np.isnan(jaxact.logsumexp(a, axis=-1, b=b)[0])
+
+
+def test_the_sign_of_a_sum_without_factors():
+    a = jnp.asarray([[1.0, -200.0], [-jnp.inf, -jnp.inf], [jnp.nan, 0.0]])
+    _, sign = jaxact.logsumexp(a, axis=-1, return_sign=True)
+    np.testing.assert_array_equal(sign, [1.0, 0.0, np.nan])
+
+
+@over_names
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float32], ids=["bfloat16", "float32"])
+def test_reverse_mode_keeps_one_array(name, dtype):
+    x = jnp.asarray(rows("random", 16, np.dtype(dtype)))
+    _, pull_back = jax.vjp(ours(name), x)
+    (kept,) = (a for a in jax.tree.leaves(pull_back) if a.size > 1)
+    assert kept.shape == x.shape
+    assert kept.dtype == dtype
+
+
+@over_names
+def test_the_gradient_of_the_gradient_is_a_limit_of_differences(name):
+    with precision(np.float64):
+        x = jnp.asarray(rows("random", 16, np.dtype(np.float64))[:2])
+        direction = jnp.asarray(rows("random", 16, np.dtype(np.float64))[2:4])
+        w = jnp.cos(jnp.arange(float(ours(name)(x).size))).reshape(ours(name)(x).shape)
+        slope = jax.jit(jax.grad(lambda x: jnp.sum(w * ours(name)(x) ** 2)))
+        second = jax.jvp(slope, (x,), (direction,))[1]
+        step = 1e-5 * direction
+        quotient = (slope(x + step) - slope(x - step)) / 2e-5
+        np.testing.assert_allclose(second, quotient, rtol=1e-6, atol=1e-6)
+
+
+def test_standardize_takes_what_is_known():
+    """A mean, a variance, an epsilon and a mask; both algorithms are the stable one."""
+    x = jnp.asarray(rows("random", 16, np.dtype(np.float32)))
+    where = np.arange(16) < 11
+    mean, variance = jnp.mean(x, -1, keepdims=True), jnp.var(x, -1, keepdims=True)
+    for known in (
+        {"mean": mean},
+        {"variance": variance},
+        {"mean": mean, "variance": variance},
+        {"epsilon": 0.5},
+        {"where": where},
+        {"algorithm": "stable"},
+    ):
+        own, other = jaxact.standardize(x, **known), jax.nn.standardize(x, **known)
+        np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-6)
+    assert not np.any(jaxact.standardize(jnp.full((2, 8), 1e30)))
+    with pytest.raises(ValueError, match="algorithm"):
+        jaxact.standardize(x, algorithm="slow")
