@@ -15,7 +15,7 @@ Activation = Callable[[Array], Array]
 
 
 class Layer(NamedTuple):
-    """How a network uses an activation that is more than a function of one number.
+    """How a network uses an activation.
 
     Attributes:
         create: makes the layer for a number of channels.

@@ -9,7 +9,7 @@ import numpy as np
 from _markup import element, marked
 from numpy.typing import ArrayLike
 
-LABEL_HEIGHT = 13  # distance of labels that stand one above the other
+LABEL_HEIGHT = 13  # distance of labels one above the other, while there is room
 
 Ticks = Sequence[tuple[float, str]]
 
@@ -117,11 +117,12 @@ def ridge_chart(title: str, ridges: Sequence[tuple[str, Series]], x: Axis) -> st
 def apart(wanted: Sequence[float], low: float, high: float) -> list[float]:
     """Returns positions for labels near the wanted ones, in the same order, that do not overlap."""
     order = np.argsort(wanted, kind="stable")
-    offsets = LABEL_HEIGHT * np.arange(len(order))
-    start = np.maximum.accumulate(np.asarray(wanted)[order] - offsets)
-    last_start = max(low, high - LABEL_HEIGHT * (len(order) - 1))
+    gaps = max(1, len(order) - 1)
+    height = min(LABEL_HEIGHT, (high - low) / gaps)
+    offsets = height * np.arange(len(order))
+    starts = np.maximum.accumulate(np.asarray(wanted)[order] - offsets)
     placed = np.empty(len(order))
-    placed[order] = np.minimum(start, last_start) + offsets
+    placed[order] = np.minimum(starts, high - height * gaps) + offsets
     return placed.tolist()
 
 

@@ -71,7 +71,7 @@ class Kernel:
         mask: how the slope follows from one bit, if it does.
         exact: whether `value` rounds nothing, or a function of the parameters, if they are
             numbers, that tells: then 16-bit inputs are not widened.
-        integers: whether integers are left as they are.
+        integers: whether integers are left as they are, if the parameters are whole numbers too.
         name: what errors and compiled programs call it; by default the name of `value`.
         partials: the derivative by each argument, under the argument's name: a `Kernel`, or a
             function for whose own derivatives autodiff is good enough. What is not given here
@@ -98,8 +98,9 @@ class Kernel:
 
     def __call__(self, x: ArrayLike, *parameters: ArrayLike) -> Array:
         """The function on arrays and numbers: promotes, broadcasts, and keeps the dtype of x."""
-        x = real(x, self.name, keep_integers=self.integers)
-        numbers = tuple(float(p) if is_number(p) else None for p in parameters)  # type: ignore[arg-type]
+        numbers = tuple(float(p) if is_number(p) else None for p in parameters)
+        whole = self.integers and all(n is not None and n.is_integer() for n in numbers)
+        x = real(x, self.name, keep_integers=whole)
         arrays = {
             name: real(p, self.name)
             for name, p in zip(self.arguments[1:], parameters, strict=True)
@@ -246,9 +247,10 @@ def compute_dtype(*arrays: Array):
 
 
 def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
-    if kernel.is_exact(how.numbers) or not jnp.issubdtype(x.dtype, jnp.floating):
-        y = kernel.value(Portable, x, *_merge(how.numbers, arrays))
-        return y if y.dtype == x.dtype else y.astype(x.dtype)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return kernel.value(Portable, x, *(int(number or 0) for number in how.numbers))
+    if kernel.is_exact(how.numbers):
+        return kernel.value(Portable, x, *how.numbers)
     dtype = compute_dtype(x, *arrays)
 
     def compute(m, x, *arrays):

@@ -9,6 +9,7 @@ from cases import (
     FEATURES,
     POINTWISE,
     SIXTEEN_BITS,
+    assert_close,
     cases,
     differing,
     identical,

@@ -33,10 +33,9 @@ def _softmax(x):
 
 def _log_of_sum(x):
     """The largest entry of each row, and the logarithm of what the others add to it."""
-    order = np.sort(x - np.max(x, -1, keepdims=True), -1)
-    return np.max(x, -1, keepdims=True), np.log1p(
-        np.sum(np.exp(order[..., :-1]), -1, keepdims=True)
-    )
+    top = np.max(x, -1, keepdims=True)
+    others = np.sort(x - top, -1)[..., :-1]
+    return top, np.log1p(np.sum(np.exp(others), -1, keepdims=True))
 
 
 def _log_softmax(x):

@@ -17,7 +17,7 @@ from .._derivatives import Kernel
     formula=lambda m, x, gate: x / (1 + m.exp(-gate)),
     source="Dauphin, Fan, Auli & Grangier, ICML 2017, arXiv:1612.08083",
     kind="gate",
-    ulps=(5.0, 6.0, 7.0),
+    ulps=(4.0, 5.0, 7.0),
 )
 def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array:
     """Gated linear unit: one half of the features, times the sigmoid of the other half.
@@ -39,7 +39,8 @@ def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array
         shape of `x` (and `gate`, broadcast).
 
     Accuracy:
-        TODO
+        float32: value 4, slopes 5, second derivatives 7 ULP, tails included. 16 bits: half an ULP,
+        and 2^-10. Reverse mode keeps the two arrays.
 
     Edges:
         A gate of -inf closes: 0 for every finite x. NaN in either array gives NaN, with slope NaN.
@@ -58,7 +59,7 @@ def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array
     """
     if gate is None:
         x, gate = _halves("glu", x, axis)
-    return GLU(x, gate)
+    return GLU(x, real(gate, "glu"))
 
 
 def _halves(name: str, x: ArrayLike, axis: int) -> tuple[Array, Array]:

@@ -274,7 +274,8 @@ def hard_tanh(x: ArrayLike, min_value: ArrayLike = -1.0, max_value: ArrayLike = 
         hard_tanh'(x) = 1 if min_value <= x <= max_value, else 0
 
     Args:
-        x: pre-activations of any shape and real dtype; integers stay integers.
+        x: pre-activations of any shape and real dtype; integers stay integers if the bounds are
+            whole numbers, else they become the default float.
         min_value: the lowest output; a number, or an array that broadcasts against x.
         max_value: the highest output; likewise.
 
