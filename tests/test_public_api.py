@@ -17,7 +17,10 @@ import pytest
 import jaxact
 
 ROOT = Path(jaxact.__file__).parents[1]
-NO_ACTIVATIONS = {"activation", "get"}  # what declares one, and what finds one by name
+NO_ACTIVATIONS = {  # what declares one, what finds one by name, and company from jax.nn
+    *("activation", "get"),
+    *("logmeanexp", "one_hot", "standardize"),
+}
 SECTIONS = ("Args", "Returns", "Accuracy", "Edges", "Raises", "Source", "Example")
 ENTRIES = pytest.mark.parametrize("entry", jaxact.CATALOG.values(), ids=lambda e: e.name)
 
@@ -41,7 +44,7 @@ def public_functions():
 def test_the_public_functions_are_the_catalogue():
     """Some go by two names."""
     names = {function.__name__ for function in public_functions().values()}
-    assert names - NO_ACTIVATIONS == jaxact.CATALOG.keys()
+    assert names - NO_ACTIVATIONS == jaxact.CATALOG.keys() - NO_ACTIVATIONS
 
 
 @ENTRIES
