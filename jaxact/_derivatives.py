@@ -248,7 +248,9 @@ def compute_dtype(*arrays: Array):
 
 def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        return kernel.value(Portable, x, *(int(number or 0) for number in how.numbers))
+        info = jnp.iinfo(x.dtype)
+        bounds = [int(min(max(number or 0, info.min), info.max)) for number in how.numbers]
+        return kernel.value(Portable, x, *bounds)
     if kernel.is_exact(how.numbers):
         return kernel.value(Portable, x, *how.numbers)
     dtype = compute_dtype(x, *arrays)
