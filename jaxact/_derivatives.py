@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 from jax.extend.core import Primitive
@@ -351,22 +350,27 @@ def _lowered(m) -> Callable[..., Any]:
 
 mlir.register_lowering(scale_p, _lowered(Portable))
 mlir.register_lowering(scale_p, _lowered(Cpu), platform="cpu")
-scale_p.def_impl(
-    jax.jit(
-        lambda *operands, **parameters: scale_p.bind(*operands, **parameters),
-        static_argnames=("kernel", "numbers", "residuals", "dtype"),
-    )
-)
+
+
+@functools.partial(jax.jit, static_argnames=("kernel", "numbers", "residuals", "dtype"))
+def _evaluated(*operands, **parameters):
+    by_platform = {
+        platform: functools.partial(_product, m, **parameters)
+        for platform, m in (("cpu", Cpu), ("default", Portable))
+    }
+    return lax.platform_dependent(*operands, **by_platform)
+
+
+scale_p.def_impl(_evaluated)
 
 
 @scale_p.def_abstract_eval
 def _abstract(*operands, dtype, **_):
     # Multiplication knows how shardings and varying axes combine; ask it.
-    shape = np.broadcast_shapes(*(a.shape for a in operands))
+    shape = lax.broadcast_shapes(*(a.shape for a in operands))
+    weak = all(a.weak_type for a in operands if not _is_code(a))
     full = [
-        a.update(shape=shape, dtype=dtype, weak_type=False)
-        for a in operands
-        if a.ndim == len(shape)
+        a.update(shape=shape, dtype=dtype, weak_type=weak) for a in operands if a.ndim == len(shape)
     ]
     return functools.reduce(lambda a, b: lax.mul_p.abstract_eval(a, b)[0], full)
 

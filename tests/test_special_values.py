@@ -44,7 +44,9 @@ def derivatives(case, dtype):
 def every_finite_truth_is_finite(case, dtype):
     xs, orders = derivatives(case, dtype)
     points = xs.astype(np.float64)
-    within = np.isfinite(points) & case.inside(points)
+    tiny = float(ml_dtypes.finfo(dtype).smallest_normal)  # the CPU backend takes less for zero
+    flushed = np.where(np.abs(points) <= tiny, 0.0, points)
+    within = np.isfinite(points) & case.inside(flushed)
     for order, got in enumerate(orders[:ORDERS]):
         suspect = np.flatnonzero(within & ~np.isfinite(got.astype(np.float64)))
         suspect = suspect[:: len(suspect) // 32 + 1]

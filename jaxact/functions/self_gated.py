@@ -55,7 +55,7 @@ def silu(x: ArrayLike) -> Array:
 
     Example:
         >>> jaxact.silu(jnp.array([-2.0, 0.0, 2.0]))
-        Array([-0.23840584,  0.        ,  1.7615942 ], dtype=float32)
+        Array([-0.23840584,  0.        ,  1.761594  ], dtype=float32)
     """
     return SILU(x)
 
@@ -188,7 +188,7 @@ def mish(x: ArrayLike) -> Array:
 
     Example:
         >>> jaxact.mish(jnp.array([-2.0, 0.0, 2.0]))
-        Array([-0.25250146,  0.        ,  1.9439589 ], dtype=float32)
+        Array([-0.2525015,  0.       ,  1.943959 ], dtype=float32)
     """
     return MISH(x)
 

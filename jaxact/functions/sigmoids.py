@@ -42,7 +42,7 @@ def sigmoid(x: ArrayLike) -> Array:
 
     Example:
         >>> jaxact.sigmoid(jnp.array([-2.0, 0.0, 2.0]))
-        Array([0.11920291, 0.5       , 0.8807971 ], dtype=float32)
+        Array([0.11920292, 0.5       , 0.880797  ], dtype=float32)
     """
     return SIGMOID(x)
 
@@ -103,7 +103,7 @@ def tanh(x: ArrayLike) -> Array:
 
     Example:
         >>> jaxact.tanh(jnp.array([-1.0, 0.0, 1.0]))
-        Array([-0.7615942,  0.       ,  0.7615942], dtype=float32)
+        Array([-0.76159424,  0.        ,  0.76159424], dtype=float32)
     """
     return TANH(x)
 
