@@ -311,7 +311,10 @@ def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
         Array([[-1., -2.],
                [ 2.,  2.]], dtype=float32)
     """
-    if jnp.ndim(negative_slope) > jnp.ndim(x):
+    x = real(x, "prelu")
+    if not is_number(negative_slope):
+        negative_slope = real(negative_slope, "prelu")
+    if jnp.ndim(negative_slope) > x.ndim:
         raise ValueError(
             f"jaxact.prelu: negative_slope of shape {jnp.shape(negative_slope)} does not broadcast "
             f"to x of shape {jnp.shape(x)}: pass one slope, or one per channel of the last axis"
