@@ -13,6 +13,7 @@ activation stays a normal number for as long as the true result is one.
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -147,8 +148,13 @@ class Portable:
 
         A constant to autodiff: use it where the remainder is added again.
         """
-        exponent_bits = jnp.finfo(x.dtype).nexp
-        return lax.reduce_precision(lax.stop_gradient(x), exponent_bits, bits - 1)
+        x, info = lax.stop_gradient(x), jnp.finfo(x.dtype)
+        if jax.typeof(x).weak_type:  # bits have no weak type, but Pallas takes nothing but bits
+            return lax.reduce_precision(x, info.nexp, bits - 1)
+        integer = np.int64 if x.dtype == jnp.float64 else np.int32
+        dropped = info.nmant + 1 - bits
+        pattern = lax.bitcast_convert_type(x, integer) + integer(1 << (dropped - 1))
+        return lax.bitcast_convert_type(pattern & integer(-(1 << dropped)), x.dtype)
 
     @staticmethod
     def distance(root: tuple[float, float], a: Array) -> Array:
@@ -267,14 +273,6 @@ class Cpu(Portable):
         scale, fraction = _reduced_expm1(v, lift=lift)
         unlifted = scale * 2.0**-lift
         return scale * (1 + fraction), unlifted * fraction + (unlifted - 1)
-
-    @staticmethod
-    def short(x: Array, bits: int) -> Array:
-        if x.dtype != jnp.float32:
-            return Portable.short(x, bits)
-        dropped = 24 - bits  # an addition and a mask, where XLA's own takes a dozen operations
-        pattern = lax.bitcast_convert_type(x, jnp.int32) + np.int32(1 << (dropped - 1))
-        return lax.bitcast_convert_type(pattern & np.int32(-(1 << dropped)), jnp.float32)
 
     @classmethod
     def tanh(cls, x: Array) -> Array:
