@@ -273,6 +273,7 @@ PRELU = Kernel(_leaky_relu, name="prelu", **_LEAKY)
     source="He, Zhang, Ren & Sun, ICCV 2015, arXiv:1502.01852, equation 1",
     samples=({"negative_slope": 0.25}, {"negative_slope": -0.1}, {"negative_slope": 1.7}),
     kinks=lambda negative_slope=0.25: {0.0: 1.0},
+    range=lambda negative_slope=0.25: (-math.inf if negative_slope > 0 else 0.0, math.inf),
     ulps=(1.0, 0.5, 0.0),
 )
 def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:

@@ -64,6 +64,9 @@ def silu(x: ArrayLike) -> Array:
     formula=lambda m, x, beta=1.0: x / (1 + m.exp(-beta * x)),
     source="Ramachandran, Zoph & Le, arXiv:1710.05941, section 4",
     samples=({"beta": 1.0}, {"beta": 1.7}),
+    range=lambda beta=1.0: (
+        (-0.2784645427610738 / beta, math.inf) if beta > 0 else (-math.inf, math.inf)
+    ),
     ulps=(4.0, 7.0, 10.0),
 )
 def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
