@@ -6,7 +6,7 @@ own.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 Kind = Literal["elementwise", "gate", "axis", "random"]
@@ -37,6 +37,9 @@ class Entry:
         ulps: promised errors of value, slope and curvature in float32 on CPU, in units in the
             last place, away from the roots of the derivative; for 16 bits and float64 the bounds
             are the same for all.
+        elsewhere: what other ecosystems call it: "torch:gelu", "keras:silu", "hf:gelu_new",
+            "onnx:HardSigmoid", "jax:hard_swish" in their own spelling, with the parameters that
+            they mean by the name.
     """
 
     function: Callable[..., Any]
@@ -48,6 +51,7 @@ class Entry:
     domain: Callable[..., tuple[float, float]] = lambda **_: (-math.inf, math.inf)
     range: Callable[..., tuple[float, float]] = lambda **_: (-math.inf, math.inf)
     ulps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    elsewhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
