@@ -19,6 +19,7 @@ from .._derivatives import FromOutput, Kernel
     kinks=lambda alpha=1.0: {0.0: alpha},
     range=lambda alpha=1.0: (-alpha, math.inf),
     ulps=(2.0, 2.0, 2.0),
+    elsewhere={"torch:elu": {}, "keras:elu": {}, "onnx:Elu": {}},
 )
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """Exponential linear unit: the identity above zero, an exponential that levels off below.
@@ -106,6 +107,7 @@ ELU = Kernel(
     kinks=lambda alpha=1.0: {0.0: 1.0},
     range=lambda alpha=1.0: (-alpha, math.inf),
     ulps=(3.0, 3.0, 3.0),
+    elsewhere={"torch:celu": {}, "keras:celu": {}, "onnx:Celu": {}},
 )
 def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """Continuously differentiable exponential linear unit: slope 1 at zero for every alpha.
@@ -205,6 +207,7 @@ _SCALE, _ALPHA = 1.0507009873554804934193349852946, 1.67326324235437728481704299
     kinks=lambda: {0.0: _SCALE * _ALPHA},
     range=lambda: (-_SCALE * _ALPHA, math.inf),
     ulps=(2.0, 2.0, 2.0),
+    elsewhere={"torch:selu": {}, "keras:selu": {}, "onnx:Selu": {}},
 )
 def selu(x: ArrayLike) -> Array:
     """Scaled exponential linear unit: keeps mean 0 and variance 1 from layer to layer.

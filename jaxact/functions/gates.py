@@ -18,6 +18,7 @@ from .._derivatives import Kernel
     source="Dauphin, Fan, Auli & Grangier, ICML 2017, arXiv:1612.08083",
     kind="gate",
     ulps=(4.0, 5.0, 7.0),
+    elsewhere={"torch:glu": {}, "keras:glu": {}},
 )
 def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array:
     """Gated linear unit: one half of the features, times the sigmoid of the other half.

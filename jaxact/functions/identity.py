@@ -10,6 +10,7 @@ from .._catalog import activation
 @activation(
     formula=lambda m, x: x,
     source="elementary",
+    elsewhere={"keras:linear": {}, "onnx:Identity": {}, "hf:linear": {}},
 )
 def identity(x: ArrayLike) -> Array:
     """The identity.

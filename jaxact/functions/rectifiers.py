@@ -18,6 +18,7 @@ from .._derivatives import FromMask, FromOutput, Kernel
     source="Nair & Hinton, ICML 2010; Glorot, Bordes & Bengio, AISTATS 2011",
     kinks=lambda: {0.0: 0.0},
     range=lambda: (0.0, math.inf),
+    elsewhere={"torch:relu": {}, "keras:relu": {}, "onnx:Relu": {}, "hf:relu": {}},
 )
 def relu(x: ArrayLike) -> Array:
     """Rectified linear unit: passes what is positive, silences the rest.
@@ -72,6 +73,7 @@ RELU = Kernel(
     source="Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010",
     kinks=lambda: {0.0: 0.0, 6.0: 0.0},
     range=lambda: (0.0, 6.0),
+    elsewhere={"torch:relu6": {}, "keras:relu6": {}, "hf:relu6": {}},
 )
 def relu6(x: ArrayLike) -> Array:
     """Rectified linear unit that stops at 6.
@@ -193,6 +195,12 @@ CLIPPED_RELU = Kernel(
     samples=({"negative_slope": 0.01}, {"negative_slope": 0.3}),
     kinks=lambda negative_slope=0.01: {0.0: 1.0},
     ulps=(1.0, 0.5, 0.0),
+    elsewhere={
+        "torch:leaky_relu": {},
+        "keras:leaky_relu": {"negative_slope": 0.2},
+        "onnx:LeakyRelu": {},
+        "hf:leaky_relu": {},
+    },
 )
 def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """Leaky rectified linear unit: a small slope instead of silence below zero.
@@ -275,6 +283,7 @@ PRELU = Kernel(_leaky_relu, name="prelu", **_LEAKY)
     kinks=lambda negative_slope=0.25: {0.0: 1.0},
     range=lambda negative_slope=0.25: (-math.inf if negative_slope > 0 else 0.0, math.inf),
     ulps=(1.0, 0.5, 0.0),
+    elsewhere={"torch:prelu": {}, "onnx:PRelu": {}, "hf:prelu": {}},
 )
 def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
     """Parametric rectified linear unit: a leaky ReLU whose slope is learned.
@@ -330,6 +339,7 @@ def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
     samples=({}, {"lower": 0.1, "upper": 0.3}),
     kinks=lambda lower=1 / 8, upper=1 / 3: {0.0: 1.0},
     ulps=(1.0, 0.5, 0.0),
+    elsewhere={"torch:rrelu": {}},
 )
 def rrelu(
     x: ArrayLike,

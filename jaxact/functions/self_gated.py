@@ -27,6 +27,13 @@ from .._derivatives import Kernel
     "Ramachandran, Zoph & Le, arXiv:1710.05941",
     range=lambda: (-0.2784645427610738, math.inf),
     ulps=(3.0, 5.0, 7.0),
+    elsewhere={
+        "torch:silu": {},
+        "keras:silu": {},
+        "keras:swish": {},
+        "hf:silu": {},
+        "hf:swish": {},
+    },
 )
 def silu(x: ArrayLike) -> Array:
     """Sigmoid linear unit: the input times its sigmoid.
@@ -68,6 +75,7 @@ def silu(x: ArrayLike) -> Array:
         (-0.2784645427610738 / beta, math.inf) if beta > 0 else (-math.inf, math.inf)
     ),
     ulps=(4.0, 7.0, 10.0),
+    elsewhere={"onnx:Swish": {}},
 )
 def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """Swish: the input times a sigmoid gate of given sharpness; with beta = 1 it is `silu`.
@@ -164,6 +172,7 @@ SWISH = Kernel(
     source="Misra, BMVC 2020, arXiv:1908.08681",
     range=lambda: (-0.30884341, math.inf),
     ulps=(4.0, 6.5, 9.0),
+    elsewhere={"torch:mish": {}, "keras:mish": {}, "onnx:Mish": {}, "hf:mish": {}},
 )
 def mish(x: ArrayLike) -> Array:
     """Mish: the input times the tanh of its softplus.
@@ -242,6 +251,18 @@ MISH = Kernel(_mish, x=Kernel(_mish_slope, x=_mish_curvature))
         math.inf,
     ),
     ulps=(4.0, 6.0, 7.0),
+    elsewhere={
+        "torch:gelu": {"approximate": False},
+        "keras:gelu": {"approximate": False},
+        "onnx:Gelu": {"approximate": False},
+        "hf:gelu": {"approximate": False},
+        "hf:gelu_python": {"approximate": False},
+        "hf:gelu_new": {"approximate": True},
+        "hf:gelu_fast": {"approximate": True},
+        "hf:gelu_accurate": {"approximate": True},
+        "hf:gelu_python_tanh": {"approximate": True},
+        "hf:gelu_pytorch_tanh": {"approximate": True},
+    },
 )
 def gelu(x: ArrayLike, approximate: bool = True) -> Array:
     """Gaussian error linear unit: the input times the share of normal numbers below it.
@@ -372,6 +393,14 @@ GELU_TANH = Kernel(_gelu_tanh, name="gelu", x=Kernel(_gelu_tanh_slope, x=_gelu_t
     kinks=lambda: {-3.0: 0.0, 3.0: 1.0},
     range=lambda: (-0.375, math.inf),
     ulps=(2.5, 1.5, 0.5),
+    elsewhere={
+        "jax:hard_swish": {},
+        "torch:hardswish": {},
+        "keras:hard_silu": {},
+        "keras:hard_swish": {},
+        "onnx:HardSwish": {},
+        "hf:hardswish": {},
+    },
 )
 def hard_silu(x: ArrayLike) -> Array:
     """Hard SiLU, or hard swish: the input times its hard sigmoid.

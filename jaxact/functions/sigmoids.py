@@ -15,6 +15,7 @@ from .._derivatives import FromMask, FromOutput, Kernel
     source="Verhulst, 1845; Rumelhart, Hinton & Williams, Nature 1986",
     range=lambda: (0.0, 1.0),
     ulps=(3.0, 4.0, 6.0),
+    elsewhere={"torch:sigmoid": {}, "keras:sigmoid": {}, "onnx:Sigmoid": {}, "hf:sigmoid": {}},
 )
 def sigmoid(x: ArrayLike) -> Array:
     """Logistic sigmoid: squeezes the line into (0, 1).
@@ -76,6 +77,7 @@ SIGMOID = Kernel(
     "1998",
     range=lambda: (-1.0, 1.0),
     ulps=(3.0, 4.0, 6.0),
+    elsewhere={"torch:tanh": {}, "keras:tanh": {}, "onnx:Tanh": {}, "hf:tanh": {}},
 )
 def tanh(x: ArrayLike) -> Array:
     """Hyperbolic tangent: squeezes the line into (-1, 1), centred on 0.
@@ -138,6 +140,7 @@ TANH = Kernel(
     kinks=lambda: {0.0: 1.0},
     range=lambda: (-1.0, 1.0),
     ulps=(2.0, 4.0, 6.0),
+    elsewhere={"torch:softsign": {}, "keras:softsign": {}, "onnx:Softsign": {}},
 )
 def soft_sign(x: ArrayLike) -> Array:
     """Soft sign: levels off like tanh, but slowly.
@@ -206,6 +209,7 @@ SOFT_SIGN = Kernel(
     kinks=lambda: {-3.0: 0.0, 3.0: 0.0},
     range=lambda: (0.0, 1.0),
     ulps=(1.5, 0.5, 0.0),
+    elsewhere={"torch:hardsigmoid": {}, "keras:hard_sigmoid": {}},
 )
 def hard_sigmoid(x: ArrayLike) -> Array:
     """Hard sigmoid: three straight lines in place of the logistic curve.
@@ -265,6 +269,7 @@ HARD_SIGMOID = Kernel(
     kinks=lambda min_value=-1.0, max_value=1.0: {min_value: 1.0, max_value: 1.0},
     range=lambda min_value=-1.0, max_value=1.0: (min_value, max_value),
     ulps=(0.5, 0.0, 0.0),
+    elsewhere={"torch:hardtanh": {}, "keras:hard_tanh": {}},
 )
 def hard_tanh(x: ArrayLike, min_value: ArrayLike = -1.0, max_value: ArrayLike = 1.0) -> Array:
     """Hard tanh: the identity, cut off at both ends.
@@ -340,6 +345,7 @@ HARD_TANH = Kernel(
     kinks=lambda: {-1.0: 0.25, 1.0: 0.25},
     range=lambda: (0.0, 1.0),
     ulps=(0.5, 0.0, 0.0),
+    elsewhere={"keras:sparse_sigmoid": {}},
 )
 def sparse_sigmoid(x: ArrayLike) -> Array:
     """Sparse sigmoid: the slope of `sparse_plus`, and sparsemax of two entries.

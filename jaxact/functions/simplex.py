@@ -41,6 +41,7 @@ def _log_softmax_formula(m, xs):
     source="Bridle, NIPS 1989",
     kind="axis",
     range=lambda: (0.0, 1.0),
+    elsewhere={"torch:softmax": {}, "keras:softmax": {}, "onnx:Softmax": {}},
 )
 def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
     """Softmax: probabilities in proportion to the exponentials of the entries.
@@ -85,6 +86,7 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
     source="the logarithm of softmax: Bridle, NIPS 1989",
     kind="axis",
     range=lambda: (-float("inf"), 0.0),
+    elsewhere={"torch:log_softmax": {}, "keras:log_softmax": {}, "onnx:LogSoftmax": {}},
 )
 def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
     """Logarithm of the softmax: log-probabilities.

@@ -18,6 +18,7 @@ from .._derivatives import FromOutput, Kernel
     samples=({"beta": 1.0}, {"beta": 3.0}, {"beta": 0.7}),
     range=lambda beta=1.0: (0.0, math.inf),
     ulps=(4.0, 4.0, 6.0),
+    elsewhere={"torch:softplus": {}, "keras:softplus": {}, "onnx:Softplus": {}},
 )
 def softplus(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """Softplus: a smooth rectifier whose slope is the sigmoid.
@@ -105,6 +106,7 @@ SOFTPLUS = Kernel(
     source="the logarithm of the logistic sigmoid",
     range=lambda: (-math.inf, 0.0),
     ulps=(3.0, 4.0, 6.0),
+    elsewhere={"torch:logsigmoid": {}, "keras:log_sigmoid": {}},
 )
 def log_sigmoid(x: ArrayLike) -> Array:
     """Logarithm of the sigmoid: the log-likelihood of a logistic model.
@@ -230,6 +232,7 @@ LOG1MEXP = Kernel(_log1mexp, x=Kernel(_log1mexp_slope, x=_log1mexp_curvature))
     samples=({"b": 4.0}, {"b": 0.01}, {"b": 100.0}),
     range=lambda b=4.0: (0.0, math.inf),
     ulps=(3.0, 6.0, 6.0),
+    elsewhere={"keras:squareplus": {}},
 )
 def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
     """Squareplus: a smooth rectifier without an exponential.
@@ -334,6 +337,7 @@ SQUAREPLUS = Kernel(
     kinks=lambda: {-1.0: 0.0, 1.0: 1.0},
     range=lambda: (0.0, math.inf),
     ulps=(2.0, 0.5, 0.0),
+    elsewhere={"keras:sparse_plus": {}},
 )
 def sparse_plus(x: ArrayLike) -> Array:
     """Sparse plus: a rectifier whose corner is a parabola, exactly zero below -1.
