@@ -13,14 +13,10 @@ from .rectifiers import (
     relu6 as relu6,
     rrelu as rrelu,
 )
-from .self_gated import (
-    gelu as gelu,
-    hard_silu as hard_silu,
-    hard_swish as hard_swish,
-    mish as mish,
-    silu as silu,
-    swish as swish,
-)
+from .self_gated_algebraic import hard_silu as hard_silu, hard_swish as hard_swish
+from .self_gated_logistic import silu as silu, swish as swish
+from .self_gated_normal import gelu as gelu
+from .self_gated_tanh import mish as mish
 from .sigmoids import (
     hard_sigmoid as hard_sigmoid,
     hard_tanh as hard_tanh,

@@ -1,0 +1,162 @@
+"""Self-gated activations with a gate of the normal distribution, or an imitation of it."""
+
+import math
+from fractions import Fraction
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from .. import _normal as normal
+from .._arithmetic import DROP, LIFT, polynomial
+from .._catalog import activation
+from .._derivatives import Kernel
+
+
+@activation(
+    formula=lambda m, x, approximate=True: (
+        x / 2 * (1 + m.tanh(m.sqrt(2 / m.pi) * (x + m.number("0.044715") * x**3)))
+        if approximate
+        else x * m.erfc(-x / m.sqrt(m.number("2"))) / 2
+    ),
+    source="Hendrycks & Gimpel, arXiv:1606.08415, section 2",
+    samples=({"approximate": True}, {"approximate": False}),
+    range=lambda approximate=True: (
+        -0.17004076 if approximate else -0.16997121,
+        math.inf,
+    ),
+    ulps=(4.0, 6.0, 7.0),
+    elsewhere={
+        "torch:gelu": {"approximate": False},
+        "keras:gelu": {"approximate": False},
+        "onnx:Gelu": {"approximate": False},
+        "hf:gelu": {"approximate": False},
+        "hf:gelu_python": {"approximate": False},
+        "hf:gelu_new": {"approximate": True},
+        "hf:gelu_fast": {"approximate": True},
+        "hf:gelu_accurate": {"approximate": True},
+        "hf:gelu_python_tanh": {"approximate": True},
+        "hf:gelu_pytorch_tanh": {"approximate": True},
+    },
+)
+def gelu(x: ArrayLike, approximate: bool = True) -> Array:
+    """Gaussian error linear unit: the input times the share of normal numbers below it.
+
+        gelu(x) = x * P(Z < x), with a standard normal Z        (approximate=False)
+        gelu(x) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))        (approximate=True)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        approximate: whether to use the formula with tanh. True is the default, as in jax.nn; torch,
+            Keras and ONNX take the exact one unless told otherwise.
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        Of either formula in float32: value 4, slope 6, curvature 7 ULP, tails included, away from
+        the derivatives' own roots. 16 bits: correctly rounded but for at most 4 of the 65,536
+        inputs.
+
+    Edges:
+        gelu(-inf) = -0, gelu(inf) = inf, with slopes 0 and 1. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Hendrycks & Gimpel, arXiv:1606.08415, section 2
+
+    Example:
+        >>> jaxact.gelu(jnp.array([-1.0, 0.0, 1.0]), approximate=False)
+        Array([-0.15865526,  0.        ,  0.8413447 ], dtype=float32)
+    """
+    return GELU_TANH(x) if approximate else GELU(x)
+
+
+def _gelu(m, x):
+    a = m.at_most(m.absolute(x), normal.farthest(x))
+    return m.at_least(x, 0.0) - a * normal.tail(m, a) * DROP
+
+
+def _gelu_slope(m, x):
+    a = m.at_most(m.absolute(x), normal.farthest(x))
+    t = normal.tail_slope(m, a)
+    return jnp.where(x > 0, 1 - t, t)
+
+
+def _gelu_curvature(m, x):
+    return normal.tail_curvature(m, m.at_most(m.absolute(x), normal.farthest(x)))
+
+
+GELU = Kernel(_gelu, x=Kernel(_gelu_slope, x=_gelu_curvature))
+
+# gelu with tanh is x * sigmoid(z), z = x (C + K x^2): see `silu`. The exponent is
+# computed in two parts, for its rounding would cost 200 ULP in the tail; and what multiplies the
+# exponentials as polynomials about the roots of the derivatives, where they would cancel.
+_C = 2 * Fraction("0.797884560802865355879892119868763736951717262329869315331852")
+_K = _C * Fraction("0.044715")
+_SLOPE_ROOT, _CURVATURE_ROOT = 0.75246143, 1.41852
+
+
+def _shifted(coefficients: list[Fraction], centre: float) -> tuple[float, ...]:
+    """A polynomial (highest power first) in powers of a - centre, by exact Taylor expansion."""
+    c, shifted = list(coefficients), []
+    while c:
+        for i in range(1, len(c)):
+            c[i] += Fraction(centre) * c[i - 1]
+        shifted.append(float(c.pop()))
+    return tuple(reversed(shifted))
+
+
+_ONE_MINUS_A_Z1 = _shifted([-3 * _K, Fraction(0), -_C, Fraction(1)], _SLOPE_ROOT)
+_BEND = _shifted(
+    [-9 * _K * _K, Fraction(0), -6 * _K * _C, 12 * _K, -_C * _C, 2 * _C], _CURVATURE_ROOT
+)
+
+
+def _gelu_tanh_decay(m, a):
+    """2^LIFT exp(-z) and exp(-z) for a >= 0, with z = a (C + K a^2) in two parts."""
+    single = a.dtype == jnp.float32
+    head = m.short(a, 9 if single else 20)
+    rest, square = a - head, head * head  # exact, as all products of short numbers
+    c1 = math.floor(float(_C) * 2.0 ** (14 if single else 32)) / 2.0 ** (14 if single else 32)
+    k1 = math.floor(float(_K) * 2.0 ** (9 if single else 16)) / 2.0 ** (9 if single else 16)
+    c2, k2 = float(_C - Fraction(c1)), float(_K - Fraction(k1))
+    factor = m.short(k1 * square + c1, 15 if single else 33)
+    low = head * (((c1 - factor) + k1 * square) + (k2 * square + c2))
+    low = low + rest * (float(_K) * (a * (a + head) + square) + float(_C))
+    high, low = m.sum_in_two_parts(head * factor, low)
+    lifted = m.exp(-high, -low, lift=LIFT)
+    return lifted, lifted * DROP
+
+
+def _vanished(x) -> float:
+    """Where exp(-z) is 0, lifted or not."""
+    return 11.0 if x.dtype == jnp.float32 else 21.5
+
+
+def _gelu_tanh(m, x):
+    near = m.clamp(x, -_vanished(x), _vanished(x))
+    lifted, e = _gelu_tanh_decay(m, m.absolute(near))
+    return jnp.where(x >= 0, x, near * lifted * DROP) / (1 + e)
+
+
+def _gelu_tanh_slope(m, x):
+    a = m.at_most(m.absolute(x), _vanished(x))
+    lifted, e = _gelu_tanh_decay(m, a)
+    q = 1 + e
+    t = lifted * (polynomial(a - _SLOPE_ROOT, *_ONE_MINUS_A_Z1) + e) / (q * q) * DROP
+    return jnp.where(x > 0, 1 - t, t)
+
+
+def _gelu_tanh_curvature(m, x):
+    a = m.at_most(m.absolute(x), _vanished(x))
+    lifted, e = _gelu_tanh_decay(m, a)
+    q = 1 + e
+    bend = polynomial(a - _CURVATURE_ROOT, *_BEND)
+    twice = float(24 * _K) * (a * a) + float(4 * _C)
+    return lifted * (bend + e * (twice - bend)) / (q * (q * q)) * DROP
+
+
+GELU_TANH = Kernel(_gelu_tanh, name="gelu", x=Kernel(_gelu_tanh_slope, x=_gelu_tanh_curvature))
