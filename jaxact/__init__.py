@@ -11,10 +11,13 @@ from typing import Any
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
 from .functions import (
     celu as celu,
+    clipped_gelu as clipped_gelu,
     clipped_relu as clipped_relu,
+    dish as dish,
     elu as elu,
     gelu as gelu,
     glu as glu,
+    hard_mish as hard_mish,
     hard_sigmoid as hard_sigmoid,
     hard_silu as hard_silu,
     hard_swish as hard_swish,
@@ -30,6 +33,7 @@ from .functions import (
     mish as mish,
     one_hot as one_hot,
     prelu as prelu,
+    quick_gelu as quick_gelu,
     relu as relu,
     relu6 as relu6,
     rrelu as rrelu,

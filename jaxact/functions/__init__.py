@@ -13,9 +13,21 @@ from .rectifiers import (
     relu6 as relu6,
     rrelu as rrelu,
 )
-from .self_gated_algebraic import hard_silu as hard_silu, hard_swish as hard_swish
-from .self_gated_logistic import silu as silu, swish as swish
-from .self_gated_normal import gelu as gelu
+from .self_gated_algebraic import (
+    dish as dish,
+    hard_mish as hard_mish,
+    hard_silu as hard_silu,
+    hard_swish as hard_swish,
+)
+from .self_gated_logistic import (
+    quick_gelu as quick_gelu,
+    silu as silu,
+    swish as swish,
+)
+from .self_gated_normal import (
+    clipped_gelu as clipped_gelu,
+    gelu as gelu,
+)
 from .self_gated_tanh import mish as mish
 from .sigmoids import (
     hard_sigmoid as hard_sigmoid,

@@ -74,3 +74,151 @@ def _hard_silu_curvature(m, x):
 
 
 HARD_SILU = Kernel(_hard_silu, x=Kernel(_hard_silu_slope, x=_hard_silu_curvature))
+
+
+@activation(
+    formula=lambda m, x: m.where(x <= -2, 0 * x, m.where(x >= 0, x, x * (x + 2) / 2)),
+    source="Misra, H-Mish, github.com/digantamisra98/H-Mish, as in timm's hard_mish",
+    kinks=lambda: {-2.0: 0.0, 0.0: 1.0},
+    range=lambda: (-0.5, math.inf),
+    ulps=(1.5, 0.5, 0.0),
+)
+def hard_mish(x: ArrayLike) -> Array:
+    """Hard Mish: the input times a gate that opens along a line from -2 to 0.
+
+        hard_mish(x) = x / 2 * min(2, max(0, x + 2))
+        hard_mish'(x) = x + 1 if -2 < x < 0, 0 below, 1 above
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        float32: value 1.5 ULP, slope half an ULP, curvature exact. 16 bits: correctly rounded.
+
+    Edges:
+        The slope at -2 is 0, and jumps to -1; at 0 it is 1, from both sides; the curvature at both
+        is 0. hard_mish(-inf) = 0, hard_mish(inf) = inf. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Misra, H-Mish, github.com/digantamisra98/H-Mish, as in timm's hard_mish
+
+    Example:
+        >>> jaxact.hard_mish(jnp.array([-3.0, -1.0, 2.0]))
+        Array([-0. , -0.5,  2. ], dtype=float32)
+    """
+    return HARD_MISH(x)
+
+
+def _hard_mish(m, x):
+    return m.at_least(x, -2.0) * (m.clamp(x + 2, 0.0, 2.0) * 0.5)
+
+
+def _hard_mish_slope(m, x):
+    return jnp.where(x <= -2, 0.0, m.at_most(x, 0.0) + 1)
+
+
+def _hard_mish_curvature(m, x):
+    return jnp.where((x > -2) & (x < 0), 1.0, 0.0)
+
+
+HARD_MISH = Kernel(_hard_mish, x=Kernel(_hard_mish_slope, x=_hard_mish_curvature))
+
+
+@activation(
+    formula=lambda m, x: x / 2 * (x / m.sqrt(1 + x * x) + 1),
+    source="the layer Dish of thinc, by Explosion",
+    range=lambda: (-0.1501415529, math.inf),
+    ulps=(2.5, 6.5, 6.0),
+)
+def dish(x: ArrayLike) -> Array:
+    """Dish: the input times a gate made of one square root, much like GELU near zero.
+
+        dish(x) = x / 2 * (1 + x / sqrt(1 + x^2))
+        dish'(x) = (1 + x / sqrt(1 + x^2)) / 2 + x / (2 * sqrt(1 + x^2)^3)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        float32: value 2.5, slope 6.5, curvature 6 ULP, tails included, away from the derivatives'
+        own roots. 16 bits: correctly rounded but for at most 7 of the 65,536 inputs.
+
+    Edges:
+        dish(-inf) = -0, dish(inf) = inf, with slopes 0 and 1: far below zero it is 1 / (4 x), a
+        slower decay than that of an exponential gate. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        the layer Dish of thinc, by Explosion
+
+    Example:
+        >>> jaxact.dish(jnp.array([-0.75, 0.0, 0.75]))
+        Array([-0.15,  0.  ,  0.6 ], dtype=float32)
+    """
+    return DISH(x)
+
+
+# With r = sqrt(1 + a^2), a = abs(x), the gate is open by 1 - t or t, t = 1 / (2 r (r + a)). What
+# decays is one quotient, for a up to where 1 + a^2 rounds to a^2, and a power of a beyond.
+_GOLDEN = (1 + math.sqrt(5)) / 2
+_SLOPE_ROOT = {  # sqrt(GOLDEN - 1), in two parts per dtype
+    jnp.dtype(jnp.float32): (0.7861513495445251, 2.8212898139585183e-08),
+    jnp.dtype(jnp.float64): (0.7861513777574233, 1.0764187905699136e-17),
+}
+_CURVATURE_ROOT = {  # sqrt(2)
+    jnp.dtype(jnp.float32): (1.4142135381698608, 2.420323420895794e-08),
+    jnp.dtype(jnp.float64): (1.4142135623730951, -9.667293313452913e-17),
+}
+
+
+def _far(x):
+    return 2.0**30 if x.dtype == jnp.float64 else 2.0**14
+
+
+def _dish(m, x):
+    a = m.absolute(x)
+    near = m.at_most(a, _far(x))
+    square = 1 + near * near
+    t = jnp.where(a > near, 0.5 / m.at_least(a, 1.0), near / (square + near * jnp.sqrt(square)))
+    return m.at_least(x, 0.0) - 0.5 * t
+
+
+def _dish_slope(m, x):
+    # t = (1 - a r) / (2 r^3 (r + a)); beside its root the dividend times 1 + a r is the product
+    # (root - a) (root + a) (GOLDEN + a^2)
+    a, root = m.absolute(x), _SLOPE_ROOT[x.dtype]
+    near = m.at_most(a, _far(x))
+    square = 1 + near * near
+    leg = near * jnp.sqrt(square)
+    half = 0.5 / m.at_least(a, 1.0)
+    distance = m.distance(root, near)
+    beside = m.absolute(distance) < 0.25
+    factored = distance * (root[0] + near) * (_GOLDEN + near * near)
+    divisor = 2 * square * (square + leg) * jnp.where(beside, 1 + leg, 1.0)
+    t = jnp.where(beside, factored, 1 - leg) / divisor
+    t = jnp.where(a > near, -half * half, t)
+    return jnp.where(x > 0, 1 - t, t)
+
+
+def _dish_curvature(m, x):
+    # (2 - a^2) / (2 r^5)
+    a, root = m.absolute(x), _CURVATURE_ROOT[x.dtype]
+    near = m.at_most(a, _far(x))
+    square = 1 + near * near
+    dividend = 0.5 * m.distance(root, near) * (root[0] + near)
+    q = 1 / m.at_least(a, 1.0)
+    return jnp.where(a > near, -0.5 * q * q * q, dividend / (square * square * jnp.sqrt(square)))
+
+
+DISH = Kernel(_dish, x=Kernel(_dish_slope, x=_dish_curvature))
