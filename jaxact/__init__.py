@@ -10,14 +10,17 @@ from typing import Any
 
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
 from .functions import (
+    brelu as brelu,
     celu as celu,
     clipped_gelu as clipped_gelu,
     clipped_relu as clipped_relu,
+    crelu as crelu,
     dish as dish,
     elu as elu,
     gelu as gelu,
     glu as glu,
     hard_mish as hard_mish,
+    hard_shrink as hard_shrink,
     hard_sigmoid as hard_sigmoid,
     hard_silu as hard_silu,
     hard_swish as hard_swish,
@@ -40,15 +43,22 @@ from .functions import (
     selu as selu,
     sigmoid as sigmoid,
     silu as silu,
+    smelu as smelu,
+    soft_shrink as soft_shrink,
     soft_sign as soft_sign,
     softmax as softmax,
     softplus as softplus,
     sparse_plus as sparse_plus,
     sparse_sigmoid as sparse_sigmoid,
+    squared_relu as squared_relu,
     squareplus as squareplus,
     standardize as standardize,
+    star_relu as star_relu,
     swish as swish,
     tanh as tanh,
+    tanh_shrink as tanh_shrink,
+    threshold as threshold,
+    thresholded_relu as thresholded_relu,
 )
 
 __version__ = "0.1.0"

@@ -11,12 +11,14 @@ activation stays a normal number for as long as the true result is one.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+
+from ._arguments import is_number
 
 LIFT = 40  # exp(-115) is far below the normal numbers of float32, 2^LIFT exp(-115) is among them
 DROP = 2.0**-LIFT
@@ -27,6 +29,20 @@ _LN2 = math.log(2)
 def is_short(*numbers: float) -> bool:
     """Whether every format, bfloat16 and float16 too, holds these numbers exactly."""
     return all(float(np.asarray(n, d)) == n for n in numbers for d in (jnp.bfloat16, np.float16))
+
+
+def two_parts(parameter: Any, x: Array) -> tuple[Any, float]:
+    """A parameter as what the dtype of `x` holds of it, and the rest: a root for `distance`."""
+    if not is_number(parameter):
+        return parameter, 0.0
+    high = float(np.asarray(float(parameter), x.dtype))
+    return high, float(parameter - type(parameter)(high))
+
+
+def rounded_down(parameter: Any, x: Array) -> Any:
+    """The largest number of x's dtype that is not above a parameter: what a jump compares with."""
+    high, low = two_parts(parameter, x)
+    return float(np.nextafter(np.asarray(high, x.dtype), -np.inf)) if low < 0 else high
 
 
 class Portable:
@@ -157,9 +173,9 @@ class Portable:
         return lax.bitcast_convert_type(pattern & integer(-(1 << dropped)), x.dtype)
 
     @staticmethod
-    def distance(root: tuple[float, float], a: Array) -> Array:
+    def distance(root: tuple[Any, float], a: Array) -> Array:
         """root - a, for a root in two parts."""
-        return (root[0] - a) + root[1]
+        return ((_unseen(root[0], a) if a.dtype == jnp.float64 else root[0]) - a) + root[1]
 
     @staticmethod
     def sum_in_two_parts(a: Array, b: Array) -> tuple[Array, Array]:
@@ -279,10 +295,8 @@ class Cpu(Portable):
         return _tanh_by_expm1(cls, x)
 
     @staticmethod
-    def distance(root: tuple[float, float], a: Array) -> Array:
-        # XLA would add the two constants; the barrier keeps the first out of its sight
-        high = lax.optimization_barrier(jnp.asarray(root[0], a.dtype))
-        return (high - a) + root[1]
+    def distance(root: tuple[Any, float], a: Array) -> Array:
+        return (_unseen(root[0], a) - a) + root[1]
 
     @staticmethod
     def log1p(lifted: Array, e: Array) -> Array:
@@ -302,6 +316,11 @@ def polynomial(x: Array, highest: float | Array, second: float | Array, *rest) -
     for coefficient in rest:
         result = result * x + coefficient
     return result
+
+
+def _unseen(high: Any, a: Array) -> Array:
+    """A constant as an array that XLA does not see, or it would add other constants to it first."""
+    return lax.optimization_barrier(jnp.asarray(high, a.dtype)) if is_number(high) else high
 
 
 def _tanh_by_expm1(m, x: Array) -> Array:

@@ -379,7 +379,7 @@ def edge_of_chaos(
 
     Returns:
         All such points with q from 2^-40 to 2^40, by increasing q; none if there is none. Without
-        biases and with f(0) = 0 the first is that of vanishing variance, q = 0.
+        biases, with f(0) = 0 and a slope there, the first is that of vanishing variance, q = 0.
 
     Accuracy:
         1e-8 for σ_w.
@@ -406,7 +406,9 @@ def edge_of_chaos(
 
     variances = _crossings(excess, _VARIANCES)
     if bias_std == 0 and activation.vanishes_at_zero():
-        variances.insert(0, 0.0)
+        near, nearer = _moments(activation, np.array([_VANISHING, _VANISHING / 4]))[2]
+        if nearer > near / 2:  # else the slope vanishes with the signal
+            variances.insert(0, 0.0)
     slope_squares = [_moments(activation, q or _VANISHING)[2].item() for q in variances]
     return tuple(
         CriticalPoint(1 / math.sqrt(slope_square), q)

@@ -29,8 +29,19 @@ def is_real(case: Case) -> bool:
     return True
 
 
+def is_continuous(case: Case) -> bool:
+    """Whether it jumps at no kink: what it does there E[f'f'] does not see."""
+    kinks = np.array(list(case.kinks), np.float64)
+    below, above = (
+        oracle.evaluate(case.entry.formula, kinks + step, 0, case.parameters)[0].hi
+        for step in (-1e-9, 1e-9)
+    )
+    return bool(np.all(np.abs(above - below) < 1e-6))
+
+
 REAL = [case for case in cases(*POINTWISE) if is_real(case)]
 TYPICAL = [case for case in typical_cases(*POINTWISE) if is_real(case)]
+CONTINUOUS = [case for case in TYPICAL if is_continuous(case)]
 PARTIAL = [case for case in typical_cases(*POINTWISE) if not is_real(case)]
 
 # --- Moments -------------------------------------------------------------------------------------
@@ -216,6 +227,7 @@ def mean_field(case: Case) -> MeanField:
 
 
 @functools.cache
+@np.errstate(over="ignore", invalid="ignore")  # a signal may leave a fixed point that is unstable
 def propagated(width: int, depth: int) -> dict[str, np.ndarray]:
     """Two inputs of correlation 0.6 in a random network of each activation: f(h) in all layers.
 
@@ -246,7 +258,8 @@ def test_variances_propagate_as_the_variance_map_says(case, size):
 
     Given a layer, the next pre-activations are normal with variance Q = σ_w² mean(f²) + σ_b². So
     the error of Q is that of the mean over the width, plus slope times the error before; and what
-    single layers add to it is independent, so that it averages out.
+    single layers add to it is independent, so that it averages out. A signal that has left an
+    unstable fixed point is followed no further.
     """
     network, width = mean_field(case), size[0]
     expected, error, before, added = 1.0, 0.0, 1.0, []
@@ -255,6 +268,8 @@ def test_variances_propagate_as_the_variance_map_says(case, size):
         sampling = network.weight_std**2 * np.std(signal**2) / math.sqrt(width)
         error = math.hypot(network.variance_slope(expected) * error, sampling)
         expected = network.variance_map(expected)
+        if error > expected / 4:
+            break
         assert abs(measured - expected) <= 5 * error + 1e-6 * expected
         added.append((measured - network.variance_map(before)) / sampling)
         before = measured
@@ -277,9 +292,11 @@ def test_correlations_propagate_as_the_correlation_map_says(case, size):
             assert abs(covariance[0, 1] - expected) <= 5 * error + 1e-6 * abs(expected)
         variance = math.sqrt(covariance[0, 0] * covariance[1, 1])
         correlation = min(covariance[0, 1] / variance, 1.0)
+        if not 1e-3 < variance < 1e3:  # it has left an unstable fixed point
+            break
 
 
-@over(TYPICAL)
+@over(CONTINUOUS)
 def test_slopes_are_derivatives_of_the_maps(case):
     network, step = mean_field(case), 1e-4
     difference = network.variance_map(0.8 + step) - network.variance_map(0.8 - step)

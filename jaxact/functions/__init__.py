@@ -5,6 +5,11 @@ from .gates import glu as glu
 from .identity import identity as identity
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
+from .quadratic_rectifiers import (
+    smelu as smelu,
+    squared_relu as squared_relu,
+    star_relu as star_relu,
+)
 from .rectifiers import (
     clipped_relu as clipped_relu,
     leaky_relu as leaky_relu,
@@ -12,6 +17,8 @@ from .rectifiers import (
     relu as relu,
     relu6 as relu6,
     rrelu as rrelu,
+    threshold as threshold,
+    thresholded_relu as thresholded_relu,
 )
 from .self_gated_algebraic import (
     dish as dish,
@@ -29,6 +36,11 @@ from .self_gated_normal import (
     gelu as gelu,
 )
 from .self_gated_tanh import mish as mish
+from .shrinkage import (
+    hard_shrink as hard_shrink,
+    soft_shrink as soft_shrink,
+    tanh_shrink as tanh_shrink,
+)
 from .sigmoids import (
     hard_sigmoid as hard_sigmoid,
     hard_tanh as hard_tanh,
@@ -37,6 +49,7 @@ from .sigmoids import (
     sparse_sigmoid as sparse_sigmoid,
     tanh as tanh,
 )
+from .signed_rectifiers import brelu as brelu, crelu as crelu
 from .simplex import (
     log_softmax as log_softmax,
     logmeanexp as logmeanexp,

@@ -8,7 +8,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from .._arguments import is_number, real, require, require_ordered
-from .._arithmetic import is_short
+from .._arithmetic import is_short, rounded_down
 from .._catalog import activation
 from .._derivatives import FromMask, FromOutput, Kernel
 
@@ -184,6 +184,135 @@ CLIPPED_RELU = Kernel(
     max_value=_is_clipped,
     output=FromOutput(_clipped_relu_slope, exact=True, holds=lambda c: c > 0 and is_short(c)),
     mask=FromMask(_is_inside, lambda m, mask, max_value: jnp.where(mask, 1.0, 0.0)),
+    exact=is_short,
+)
+
+
+@activation(
+    formula=lambda m, x, threshold, value: m.where(x > threshold, x, 0 * x + value),
+    source="torch.nn.functional.threshold",
+    samples=({"threshold": 0.5, "value": -1.0}, {"threshold": 0.1, "value": 1.3}),
+    kinks=lambda threshold, value: {threshold: 0.0},
+    range=lambda threshold, value: (min(threshold, value), math.inf),
+    ulps=(0.5, 0.0, 0.0),
+    elsewhere={"torch:threshold": {}, "keras:threshold": {}},
+)
+def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
+    """Threshold: passes what is above it, and puts a value in place of the rest.
+
+        threshold(x) = x if x > threshold, else value
+        threshold'(x) = 1 if x > threshold, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        threshold: above what x passes; a number, or an array that broadcasts against x. The output
+            jumps there, so its gradient is 0.
+        value: what stands in place of all other x; likewise.
+
+    Returns:
+        Array of the shape of `x` (and the parameters, broadcast) and of the float dtype of `x`.
+
+    Accuracy:
+        Exact but for the rounding of `value` to the dtype of `x`, half an ULP at most.
+
+    Edges:
+        At the threshold the output is value, and the slope 0. threshold(-inf) = value,
+        threshold(inf) = inf. NaN gives NaN, with slope 0.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if a parameter does not broadcast.
+
+    Source:
+        torch.nn.functional.threshold
+
+    Example:
+        >>> jaxact.threshold(jnp.array([-2.0, 1.0, 3.0]), 1.0, 0.5)
+        Array([0.5, 0.5, 3. ], dtype=float32)
+    """
+    return THRESHOLD(x, threshold, value)
+
+
+def _threshold(m, x, threshold, value):
+    return jnp.where(x <= rounded_down(threshold, x), value, x)
+
+
+def _is_above(m, x, threshold, value):
+    return x > rounded_down(threshold, x)
+
+
+def _one_if_above(m, x, threshold, value):
+    return jnp.where(_is_above(m, x, threshold, value), 1.0, 0.0)
+
+
+THRESHOLD = Kernel(
+    _threshold,
+    x=_one_if_above,
+    output=FromOutput(_one_if_above, exact=True, holds=lambda t, v: v <= t and is_short(t, v)),
+    mask=FromMask(_is_above, lambda m, mask, threshold, value: jnp.where(mask, 1.0, 0.0)),
+    exact=is_short,
+)
+
+
+@activation(
+    formula=lambda m, x, theta=1.0: m.where(x > theta, x, 0 * x),
+    source="Konda, Memisevic & Krueger, ICLR 2015, arXiv:1402.3337",
+    samples=({"theta": 1.0}, {"theta": -0.3}),
+    kinks=lambda theta=1.0: {theta: 0.0},
+    range=lambda theta=1.0: (min(theta, 0.0), math.inf),
+    elsewhere={"onnx:ThresholdedRelu": {}},
+)
+def thresholded_relu(x: ArrayLike, theta: ArrayLike = 1.0) -> Array:
+    """Thresholded rectified linear unit: passes what is above a threshold, silences the rest.
+
+        thresholded_relu(x) = x if x > theta, else 0
+        thresholded_relu'(x) = 1 if x > theta, else 0
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        theta: above what x passes; a number, or an array that broadcasts against x. The output
+            jumps there, so its gradient is 0.
+
+    Returns:
+        Array of the shape of `x` (and `theta`, broadcast) and of the float dtype of `x`.
+
+    Accuracy:
+        Exact in every dtype.
+
+    Edges:
+        At the threshold the output and the slope are 0. thresholded_relu(-inf) = 0,
+        thresholded_relu(inf) = inf. NaN gives NaN, with slope 0.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `theta` does not broadcast.
+
+    Source:
+        Konda, Memisevic & Krueger, ICLR 2015, arXiv:1402.3337
+
+    Example:
+        >>> jaxact.thresholded_relu(jnp.array([-2.0, 1.0, 3.0]))
+        Array([0., 0., 3.], dtype=float32)
+    """
+    return THRESHOLDED_RELU(x, theta)
+
+
+def _thresholded_relu(m, x, theta):
+    return _threshold(m, x, theta, jnp.zeros_like(x))
+
+
+THRESHOLDED_RELU = Kernel(
+    _thresholded_relu,
+    x=lambda m, x, theta: _one_if_above(m, x, theta, 0.0),
+    output=FromOutput(
+        lambda m, y, theta: jnp.where(y > 0, 1.0, 0.0),
+        exact=True,
+        holds=lambda theta: theta >= 0,
+    ),
+    mask=FromMask(
+        lambda m, x, theta: _is_above(m, x, theta, 0.0),
+        lambda m, mask, theta: jnp.where(mask, 1.0, 0.0),
+    ),
     exact=is_short,
 )
 
