@@ -1,5 +1,6 @@
 """What is measured: every activation of the catalogue, in every setting, dtype, shape and mode."""
 
+import inspect
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +62,7 @@ class Case:
     @property
     def given(self) -> Function:
         """The activation with its parameters given: a function of the inputs alone."""
-        return of_inputs(self.entry.function, self.parameters)
+        return of_inputs(self.entry.function, self.parameters, other_arrays(self.entry))
 
     def operands(self) -> tuple[Any, ...]:
         """What the mode's program is given after the function: inputs, and a direction if any."""
@@ -85,18 +86,34 @@ class Case:
         return tuple(_noise((*batch, features), self.dtype, seed=i) for i in range(count))
 
 
-def of_inputs(function: Function, parameters: Mapping[str, Any]) -> Function:
-    """The function with its parameters given: a function of its inputs alone."""
+def of_inputs(
+    function: Function, parameters: Mapping[str, Any], others: Sequence[str] = ()
+) -> Function:
+    """The function with its parameters given: a function of its inputs alone.
 
-    def given(*inputs: Array) -> Array:
-        return function(*inputs, **parameters)
+    Args:
+        function: takes the first input by position.
+        parameters: its arguments after the inputs, by name.
+        others: what it calls its other inputs.
+    """
+
+    def given(x: Array, *arrays: Array) -> Array:
+        return function(x, **dict(zip(others, arrays, strict=True)), **parameters)
 
     return given
 
 
 def num_inputs(entry: Entry) -> int:
     """How many arrays an activation takes: a gate takes two."""
-    return 2 if entry.kind == "gate" else 1
+    return 1 + len(other_arrays(entry))
+
+
+def other_arrays(entry: Entry) -> tuple[str, ...]:
+    """What an activation calls its inputs after the first: a gate has one that may be left out."""
+    if entry.kind != "gate":
+        return ()
+    _, *others = inspect.signature(entry.function).parameters.values()
+    return tuple(p.name for p in others if p.default is None)
 
 
 def group_size(parameters: Mapping[str, Any]) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import jaxact
 
 from . import clock
-from .cases import Case, of_inputs
+from .cases import Case, of_inputs, other_arrays
 from .modes import MODES, Function
 from .residuals import residual_bytes
 
@@ -140,7 +140,8 @@ def counterpart(
     expected = probe.given(*inputs)
     for spelling in (name, name.replace("_", "")):
         for parameters in (probe.parameters, {}):
-            function = of_inputs(getattr(module, spelling, _absent), parameters)
+            candidate = getattr(module, spelling, _absent)
+            function = of_inputs(candidate, parameters, other_arrays(probe.entry))
             try:
                 values = function(*map(convert, inputs))
             except (TypeError, ValueError, RuntimeError):

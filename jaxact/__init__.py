@@ -10,13 +10,16 @@ from typing import Any
 
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
 from .functions import (
+    bilinear as bilinear,
     brelu as brelu,
     celu as celu,
+    clamped_swiglu as clamped_swiglu,
     clipped_gelu as clipped_gelu,
     clipped_relu as clipped_relu,
     crelu as crelu,
     dish as dish,
     elu as elu,
+    geglu as geglu,
     gelu as gelu,
     glu as glu,
     hard_mish as hard_mish,
@@ -37,6 +40,7 @@ from .functions import (
     one_hot as one_hot,
     prelu as prelu,
     quick_gelu as quick_gelu,
+    reglu as reglu,
     relu as relu,
     relu6 as relu6,
     rrelu as rrelu,
@@ -54,6 +58,7 @@ from .functions import (
     squareplus as squareplus,
     standardize as standardize,
     star_relu as star_relu,
+    swiglu as swiglu,
     swish as swish,
     tanh as tanh,
     tanh_shrink as tanh_shrink,

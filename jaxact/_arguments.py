@@ -37,8 +37,12 @@ def is_number(parameter: Any) -> TypeGuard[float]:
     return isinstance(parameter, numbers.Real)
 
 
-def broadcast(name: str, x: Array, parameters: dict[str, Array]) -> tuple[Array, list[Array]]:
+def broadcast(
+    name: str, x: Array, parameters: dict[str, Array], *, called: str = "x"
+) -> tuple[Array, list[Array]]:
     """Brings `x` to the common shape and every parameter to its rank; copies no parameter.
+
+    `called` is what the function calls its x.
 
     Raises:
         ValueError: if a parameter does not broadcast against `x`.
@@ -49,8 +53,8 @@ def broadcast(name: str, x: Array, parameters: dict[str, Array]) -> tuple[Array,
             shape = jnp.broadcast_shapes(shape, value.shape)
         except ValueError:
             raise ValueError(
-                f"jaxact.{name}: {parameter} of shape {value.shape} does not broadcast "
-                f"against x of shape {x.shape}: line its axes up with the last ones of x"
+                f"jaxact.{name}: {parameter} of shape {value.shape} does not broadcast against "
+                f"{called} of shape {x.shape}: line its axes up with the last ones of {called}"
             ) from None
     if shape != x.shape:
         x = jnp.broadcast_to(x, shape)

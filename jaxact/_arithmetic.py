@@ -118,19 +118,19 @@ class Portable:
         """
         if not lift:
             e = jnp.exp(v)
-            return e if low is None else e * (1 + _short_expm1(low))
+            return e if low is None else e * (1 + short_expm1(low))
         # Where exp(v) would be subnormal, the factor goes into the exponent beforehand.
         deep = v < Portable.lowest(v) / 2
         high, rest = _split(lift * _LN2)
         low = jnp.where(deep, rest, 0.0) + (0.0 if low is None else low)
-        e = jnp.exp(jnp.where(deep, v + high, v)) * (1 + _short_expm1(low))
+        e = jnp.exp(jnp.where(deep, v + high, v)) * (1 + short_expm1(low))
         return e * jnp.where(deep, 1.0, 2.0**lift)
 
     @staticmethod
     def expm1(v: Array, low: Array | None = None) -> Array:
         """exp(v + low) - 1, exact also where v is small; `v` from `lowest` to `highest`."""
         minus = jnp.expm1(v)
-        return minus if low is None else minus + (1 + minus) * _short_expm1(low)
+        return minus if low is None else minus + (1 + minus) * short_expm1(low)
 
     @classmethod
     def exp_and_expm1(cls, v: Array, *, lift: int = 0) -> tuple[Array, Array]:
@@ -334,7 +334,7 @@ def _split(constant: float) -> tuple[float, float]:
     return high, constant - high
 
 
-def _short_expm1(x: Array) -> Array:
+def short_expm1(x: Array) -> Array:
     """exp(x) - 1 for abs(x) < 0.07, by its series."""
     return x * polynomial(x, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0)
 

@@ -80,6 +80,7 @@ class Kernel:
     def __init__(
         self,
         value: Callable[..., Array],
+        /,
         *,
         output: FromOutput | None = None,
         mask: FromMask | None = None,
@@ -105,7 +106,7 @@ class Kernel:
             for name, p in zip(self.arguments[1:], parameters, strict=True)
             if not is_number(p)
         }
-        x, aligned = broadcast(self.name, x, arrays)
+        x, aligned = broadcast(self.name, x, arrays, called=self.arguments[0])
         how = How(numbers, _keeping.get())
         if how.keep == "output":
             self._require_output(numbers)

@@ -90,7 +90,7 @@ def test_a_copy_takes_the_time_of_a_copy():
 # --- The cases ---------------------------------------------------------------------------------
 
 
-def gate(x, gate):
+def gate(x, gate=None):
     return x * jax.nn.sigmoid(gate)
 
 

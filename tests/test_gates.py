@@ -1,21 +1,24 @@
 """Gates: one array times a function of another, exact also where one makes up for the other."""
 
+import dataclasses
+import inspect
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
-import mpmath
 import numpy as np
 import oracle
 import pytest
-from cases import DTYPES, identical, over, precision, typical_cases
+from cases import DTYPES, Case, cases, identical, over, precision
 
 import jaxact
 
 FLOAT64 = (4.0, 7.0, 10.0)  # of the value, the first and the second derivatives, in ULP
 HALF = 0.5 + 2.0**-10
+NEAR_ROOT = 4.0  # in eps times the largest magnitude within 1/8
 
 
-def arrays(dtype, size=400):
+def arrays(dtype, size=200):
     """A first array of every magnitude, and gates from closed to open."""
     random = np.random.default_rng(0)
     exponents = random.uniform(-10, 12 if dtype == np.float16 else 100, size)
@@ -23,8 +26,11 @@ def arrays(dtype, size=400):
     return x, (random.normal(size=size) * 2.0 ** random.uniform(-8, 6, size)).astype(dtype)
 
 
-def derivatives(case, x, gate):
-    """The value, and the derivatives by x, gate, x and gate, gate and gate, of each element."""
+ORDERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # in the first and the second array
+
+
+def derivatives(case, *arrays):
+    """The value, and the derivatives of each order, of each element."""
 
     def by(function, position):
         def derivative(*arguments):
@@ -34,37 +40,74 @@ def derivatives(case, x, gate):
 
         return derivative
 
-    functions = (case, by(case, 0), by(case, 1), by(by(case, 0), 1), by(by(case, 1), 1))
-    with precision(x.dtype):
-        results = jax.jit(lambda *a: [f(*a) for f in functions])(jnp.asarray(x), jnp.asarray(gate))
+    first, second = by(case, 0), by(case, 1)
+    functions = (case, first, second, by(first, 0), by(first, 1), by(second, 1))
+    with precision(arrays[0].dtype):
+        results = jax.jit(lambda *a: [f(*a) for f in functions])(*map(jnp.asarray, arrays))
         return [np.asarray(r) for r in results]
 
 
-def truth(case, x, gate):
-    """The same by the definition, in mpmath, as sums of two doubles."""
-    orders = ((0, 0), (1, 0), (0, 1), (1, 1), (0, 2))
-    with mpmath.workdps(150):
-        formula = lambda a, g: case.entry.formula(mpmath, a, g)
-        table = [
-            [mpmath.diff(formula, (mpmath.mpf(a), mpmath.mpf(g)), order) for order in orders]
-            for a, g in zip(x.astype(float).tolist(), gate.astype(float).tolist(), strict=True)
-        ]
-        hi = np.array([[float(v) for v in row] for row in table])
-        lo = np.array([[float(v - float(v)) for v in row] for row in table])
-    return [oracle.Exact(*pair) for pair in zip(hi.T, lo.T, strict=True)]
+def truth(case, first, second, dtype):
+    """The same by the definition, as sums of two doubles."""
+    other = tuple(inspect.signature(case.entry.formula).parameters)[2]
+    by_first, by_second, by_second_twice = (
+        oracle.evaluate(
+            case.entry.formula,
+            first,
+            2 - times,
+            {other: second, **case.parameters},
+            wrt=other if times else None,
+            times=times or 1,
+            dtype=dtype,
+        )
+        for times in (0, 1, 2)
+    )
+    (value, slope, curvature), (other_slope, mixed) = by_first, by_second
+    return [value, slope, other_slope, curvature, mixed, *by_second_twice]
 
 
-@over(typical_cases("gate"))
+def largest_nearby(case, first, second, dtype):
+    """Each derivative's largest magnitude within 1/8, and whether it has a root there."""
+    steps = [(s * r, t * r) for s, t in ((1, 0), (-1, 0), (0, 1), (0, -1)) for r in (1 / 16, 1 / 8)]
+    around = [truth(case, first + a, second + b, dtype) for a, b in [(0.0, 0.0), *steps]]
+    values = np.array([[exact.hi for exact in there] for there in around])
+    return np.max(np.abs(values), 0), np.min(values, 0) * np.max(values, 0) < 0
+
+
+@over(cases("gate"))
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
 def test_values_and_derivatives_are_exact(case, dtype):
-    x, gate = arrays(np.dtype(dtype))
-    rows = zip(derivatives(case, x, gate), truth(case, x, gate), (0, 1, 1, 2, 2), strict=True)
-    for got, exact, order in rows:
+    """As elementwise: beside a root of a derivative, relative to what it is within 1/8."""
+    check(case, dtype)
+
+
+def check(case, dtype):
+    arguments = arrays(np.dtype(dtype))
+    if next(iter(case.signature.parameters)) == "gate":
+        arguments = arguments[::-1]
+    points = [a.astype(np.float64) for a in arguments]
+    scales, rooted = largest_nearby(case, *points, dtype)
+    rows = zip(ORDERS, derivatives(case, *arguments), truth(case, *points, dtype), strict=True)
+    for (order, got, exact), scale, near in zip(rows, scales, rooted, strict=True):
+        near = near & (sum(order) > 0)
         fits = np.abs(exact.hi) < float(ml_dtypes.finfo(dtype).max)
         counts = oracle.is_normal(exact, dtype) & fits
-        worst = np.max(oracle.ulp_error(got, exact)[counts])
-        allowed = {2: (HALF,) * 3, 4: case.entry.ulps, 8: FLOAT64}[got.itemsize][order]
+        errors = oracle.ulp_error(got, exact)
+        worst = np.max(errors[counts & ~near])
+        allowed = {2: (HALF,) * 3, 4: case.entry.ulps, 8: FLOAT64}[got.itemsize][sum(order)]
         assert worst <= allowed, f"order {order}: {worst} ULP"
+        off = np.abs(got.astype(np.float64) - exact.hi - exact.lo)[counts & near]
+        eps = float(ml_dtypes.finfo(dtype).eps)
+        assert np.all(off <= NEAR_ROOT * eps * scale[counts & near]), f"order {order}, near a root"
+
+
+def test_a_wrong_gate_is_found():
+    def slightly_wrong(gate, value=None):
+        return jaxact.swiglu(gate, value) * (1 + 1e-6)
+
+    entry = dataclasses.replace(jaxact.CATALOG["swiglu"], function=slightly_wrong)
+    with pytest.raises(AssertionError, match="ULP"):
+        check(Case(entry), np.float32)
 
 
 def test_glu_has_jax_nns_order():
@@ -85,10 +128,70 @@ def test_features_that_cannot_be_halved_are_refused():
         jaxact.glu(jnp.ones((2, 4)), gate=jnp.ones(3))
 
 
-def test_a_closed_gate_gives_zero():
+def of_halves(function, x, axis=-1):
+    first, second = jnp.split(x, 2, axis)
+    return function(first, second)
+
+
+@pytest.mark.parametrize("name", ["swiglu", "geglu", "reglu", "bilinear", "clamped_swiglu"])
+def test_one_array_is_split_in_two_with_the_gate_first(name):
+    gated = getattr(jaxact, name)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 8, 4)).astype(np.float32))
+    for axis in (-1, 1):
+        assert identical(gated(x, axis=axis), of_halves(gated, x, axis))
+    with pytest.raises(ValueError, match=f"{name}: axis 1 has 3 features.*pass value"):
+        gated(jnp.ones((2, 3)))
+    with pytest.raises(ValueError, match=f"{name}: value of shape.*against gate of shape"):
+        gated(jnp.ones((2, 4)), jnp.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "activation"),
+    [
+        ("swiglu", jaxact.silu),
+        ("geglu", jaxact.gelu),
+        ("reglu", jaxact.relu),
+        ("bilinear", jaxact.identity),
+    ],
+)
+def test_a_gate_is_an_activation_times_an_array(name, activation):
+    gate, value = (jnp.asarray(a) for a in arrays(np.dtype(np.float32))[::-1])
+    got, expected = getattr(jaxact, name)(gate, value), activation(gate) * value
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-30)
+
+
+def test_bounds_of_a_clamped_gate_keep_the_slope_inside():
+    gate, value = jnp.float32([7.0, 1.0, 8.0, 1.0]), jnp.float32([1.0, -7.0, 1.0, 7.5])
+    by_gate, by_value = jax.vjp(jaxact.clamped_swiglu, gate, value)[1](jnp.ones(4))
+    np.testing.assert_array_equal(by_gate != 0, [True, True, False, True])
+    np.testing.assert_array_equal(by_value != 0, [True, True, True, False])
+    for limit in (0.0, -1):
+        with pytest.raises(ValueError, match=r"clamped_swiglu: limit is .* but must be positive"):
+            jaxact.clamped_swiglu(gate, value, limit)
+
+
+def test_an_open_gate_overflows_no_sooner_than_its_result():
     largest = float(np.finfo(np.float32).max)
-    x = jnp.asarray([largest, -largest, 0.0], jnp.float32)
+    gate, value = jnp.float32([1.25, 1.25]), jnp.float32([largest, -largest])
+    for gated in (jaxact.swiglu, jaxact.geglu):
+        assert np.all(np.isfinite(gated(gate, value)))
+
+
+CLOSING = {
+    "glu": lambda gate, value: jaxact.glu(value, gate=gate),
+    "swiglu": jaxact.swiglu,
+    "geglu with tanh": jaxact.geglu,
+    "geglu": lambda gate, value: jaxact.geglu(gate, value, approximate=False),
+    "clamped_swiglu": jaxact.clamped_swiglu,
+}
+
+
+@pytest.mark.parametrize("gated", CLOSING.values(), ids=CLOSING)
+def test_a_closed_gate_gives_zero(gated):
+    largest = float(np.finfo(np.float32).max)
+    value = jnp.asarray([largest, -largest, 0.0], jnp.float32)
     gate = jnp.full(3, -jnp.inf)
-    y, tangent = jax.jvp(lambda x, g: jaxact.glu(x, gate=g), (x, gate), (x * 0 + 1, x * 0 + 1))
+    tangents = (jnp.ones(3), jnp.ones(3))
+    y, tangent = jax.jvp(gated, (gate, value), tangents)
     assert not np.any(y)
     assert not np.any(tangent)

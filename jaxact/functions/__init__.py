@@ -1,7 +1,14 @@
 """The activation functions, a family to a file."""
 
 from .exponentials import celu as celu, elu as elu, selu as selu
-from .gates import glu as glu
+from .gates import (
+    bilinear as bilinear,
+    clamped_swiglu as clamped_swiglu,
+    geglu as geglu,
+    glu as glu,
+    reglu as reglu,
+    swiglu as swiglu,
+)
 from .identity import identity as identity
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize

@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
 
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .. import _normal as normal
+from .. import _gelu_exponent as curve, _normal as normal
 from .._arguments import require_ordered
-from .._arithmetic import DROP, LIFT, polynomial
+from .._arithmetic import DROP
 from .._catalog import activation
 from .._derivatives import Kernel
 
@@ -93,72 +92,29 @@ def _gelu_curvature(m, x):
 
 GELU = Kernel(_gelu, x=Kernel(_gelu_slope, x=_gelu_curvature))
 
-# gelu with tanh is x * sigmoid(z), z = x (C + K x^2): see `silu`. The exponent is
-# computed in two parts, for its rounding would cost 200 ULP in the tail; and what multiplies the
-# exponentials as polynomials about the roots of the derivatives, where they would cancel.
-_C = 2 * Fraction("0.797884560802865355879892119868763736951717262329869315331852")
-_K = _C * Fraction("0.044715")
-_SLOPE_ROOT, _CURVATURE_ROOT = 0.75246143, 1.41852
-
-
-def _shifted(coefficients: list[Fraction], centre: float) -> tuple[float, ...]:
-    """A polynomial (highest power first) in powers of a - centre, by exact Taylor expansion."""
-    c, shifted = list(coefficients), []
-    while c:
-        for i in range(1, len(c)):
-            c[i] += Fraction(centre) * c[i - 1]
-        shifted.append(float(c.pop()))
-    return tuple(reversed(shifted))
-
-
-_ONE_MINUS_A_Z1 = _shifted([-3 * _K, Fraction(0), -_C, Fraction(1)], _SLOPE_ROOT)
-_BEND = _shifted(
-    [-9 * _K * _K, Fraction(0), -6 * _K * _C, 12 * _K, -_C * _C, 2 * _C], _CURVATURE_ROOT
-)
-
-
-def _gelu_tanh_decay(m, a):
-    """2^LIFT exp(-z) and exp(-z) for a >= 0, with z = a (C + K a^2) in two parts."""
-    single = a.dtype == jnp.float32
-    head = m.short(a, 9 if single else 20)
-    rest, square = a - head, head * head  # exact, as all products of short numbers
-    c1 = math.floor(float(_C) * 2.0 ** (14 if single else 32)) / 2.0 ** (14 if single else 32)
-    k1 = math.floor(float(_K) * 2.0 ** (9 if single else 16)) / 2.0 ** (9 if single else 16)
-    c2, k2 = float(_C - Fraction(c1)), float(_K - Fraction(k1))
-    factor = m.short(k1 * square + c1, 15 if single else 33)
-    low = head * (((c1 - factor) + k1 * square) + (k2 * square + c2))
-    low = low + rest * (float(_K) * (a * (a + head) + square) + float(_C))
-    high, low = m.sum_in_two_parts(head * factor, low)
-    lifted = m.exp(-high, -low, lift=LIFT)
-    return lifted, lifted * DROP
-
-
-def _vanished(x) -> float:
-    """Where exp(-z) is 0, lifted or not."""
-    return 11.0 if x.dtype == jnp.float32 else 21.5
+# With tanh it is x * sigmoid(z), z = x (C + K x^2): see the head of self_gated_logistic.
 
 
 def _gelu_tanh(m, x):
-    near = m.clamp(x, -_vanished(x), _vanished(x))
-    lifted, e = _gelu_tanh_decay(m, m.absolute(near))
+    near = m.clamp(x, -curve.farthest(x), curve.farthest(x))
+    lifted, e = curve.decay(m, m.absolute(near))
     return jnp.where(x >= 0, x, near * lifted * DROP) / (1 + e)
 
 
 def _gelu_tanh_slope(m, x):
-    a = m.at_most(m.absolute(x), _vanished(x))
-    lifted, e = _gelu_tanh_decay(m, a)
+    a = m.at_most(m.absolute(x), curve.farthest(x))
+    lifted, e = curve.decay(m, a)
     q = 1 + e
-    t = lifted * (polynomial(a - _SLOPE_ROOT, *_ONE_MINUS_A_Z1) + e) / (q * q) * DROP
+    t = lifted * (curve.one_minus_a_slope(a) + e) / (q * q) * DROP
     return jnp.where(x > 0, 1 - t, t)
 
 
 def _gelu_tanh_curvature(m, x):
-    a = m.at_most(m.absolute(x), _vanished(x))
-    lifted, e = _gelu_tanh_decay(m, a)
+    a = m.at_most(m.absolute(x), curve.farthest(x))
+    lifted, e = curve.decay(m, a)
     q = 1 + e
-    bend = polynomial(a - _CURVATURE_ROOT, *_BEND)
-    twice = float(24 * _K) * (a * a) + float(4 * _C)
-    return lifted * (bend + e * (twice - bend)) / (q * (q * q)) * DROP
+    bend, opposite = curve.bends(a)
+    return lifted * (bend + e * opposite) / (q * (q * q)) * DROP
 
 
 GELU_TANH = Kernel(_gelu_tanh, name="gelu", x=Kernel(_gelu_tanh_slope, x=_gelu_tanh_curvature))
