@@ -6,15 +6,11 @@ their own. Calling it gives an ordinary JAX function with a `custom_jvp` rule; t
 not look into. So reverse mode keeps what the slope is computed from, in its own dtype, and nothing
 else, and any order of differentiation stays within kernels and that primitive.
 
-Setting the environment variable JAXACT_RULE=checkpoint before import replaces the primitive by
-`jax.checkpoint`, should a future JAX move what the primitive is registered with. Values and
-derivatives are the same; under a user's own `jax.checkpoint` with a saving policy inside a scan
-it keeps the input twice (3.44 arrays a layer instead of 2.44).
+Without primitives (see `_mechanism`) `jax.checkpoint` takes its place.
 """
 
 import functools
 import inspect
-import os
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -30,6 +26,8 @@ from jax.typing import ArrayLike
 
 from ._arguments import broadcast, is_number, real
 from ._arithmetic import Cpu, Portable
+from ._mechanism import HAS_PRIMITIVES
+from ._whole import whole
 
 Numbers = tuple[float | None, ...]  # a parameter known at trace time, or None where an array is
 
@@ -267,6 +265,8 @@ def on_platform(compute: Callable[..., Any], *arrays: Array) -> Any:
     """compute(m, *arrays), where `m` is the arithmetic of the platform that it is compiled for."""
     if jax.typeof(arrays[0]).weak_type or compute_dtype(*arrays) == jnp.float64:
         return compute(Portable, *arrays)  # working on bits would lose the weak type
+    if not HAS_PRIMITIVES:
+        return compute(Portable, *arrays)  # JAX may differentiate it, see `_whole`
     return lax.platform_dependent(
         *arrays,
         cpu=functools.partial(compute, Cpu),
@@ -279,7 +279,7 @@ def on_platform(compute: Callable[..., Any], *arrays: Array) -> Any:
 
 def _jvp(kernel: Kernel, how: How, primals, tangents):
     x, *arrays = primals
-    y = kernel.function(how, x, *arrays)
+    y = whole(_function, (kernel, how), x, *arrays)
     live = [not isinstance(t, SymbolicZero) for t in tangents]
     total = None
     for index, t in zip(_array_arguments(how.numbers), tangents, strict=True):
@@ -292,6 +292,10 @@ def _jvp(kernel: Kernel, how: How, primals, tangents):
         term = scale(slope, how.numbers, (residual, *arrays), (), t, y.dtype)
         total = term if total is None else total + term
     return y, jnp.zeros_like(y) if total is None else total
+
+
+def _function(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
+    return kernel.function(how, x, *arrays)
 
 
 def _array_arguments(numbers: Numbers) -> list[int]:
@@ -465,8 +469,4 @@ def _scale_by_checkpoint(*operands: Array, kernel, numbers, residuals, dtype) ->
     return _rematerialised((kernel, numbers, residuals, dtype), *operands)
 
 
-_RULES = {"primitive": scale_p.bind, "checkpoint": _scale_by_checkpoint}
-_rule = os.environ.get("JAXACT_RULE", "primitive")
-if _rule not in _RULES:
-    raise ValueError(f"JAXACT_RULE is {_rule!r}, but must be one of {', '.join(_RULES)}")
-_scale = _RULES[_rule]
+_scale = scale_p.bind if HAS_PRIMITIVES else _scale_by_checkpoint

@@ -169,6 +169,41 @@ def test_control_flow_changes_nothing(case):
 
 
 @over(typical_cases())
+def test_second_derivatives_of_layers_in_a_loop_are_those_of_layers_in_a_row(case):
+    """JAX takes the loop's body apart; what it then differentiates must be the function still."""
+    x = case.inputs()
+    output = case(*x)
+    direction = case.inputs(seed=5)
+    settled = lambda y: 0.5 + 0.1 * y  # within the domain of every function
+    layers = lambda y: settled(case(*([y] * case.arity))) if output.shape == x[0].shape else y
+
+    def in_a_row(*x):
+        return case(*(layers(layers(a)) for a in x))
+
+    def in_a_loop(*x):
+        return case(*(lax.scan(lambda a, _: (layers(a), None), a, length=2)[0] for a in x))
+
+    @jax.jit
+    def compute(x, direction):
+        return [
+            {
+                "forward over reverse": jax.jvp(gradient(way), x, direction)[1],
+                "reverse over reverse": gradient_along(way, direction)(*x),
+            }
+            for way in (in_a_loop, in_a_row)
+        ]
+
+    assert_close(*compute(x, direction))
+
+
+def gradient_along(function, direction):
+    """The gradient of the gradient's product with a direction."""
+    argnums = tuple(range(len(direction)))
+    product = lambda *x: sum(map(jnp.vdot, gradient(function)(*x), direction))
+    return jax.grad(product, argnums)
+
+
+@over(typical_cases())
 def test_rematerialization_changes_nothing(case):
     x = case.inputs()
     expected = gradient(case)(*x)

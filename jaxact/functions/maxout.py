@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from .._arguments import axis_index, real, require
 from .._catalog import activation
 from .._packing import fits_shards, pack, split_last, unpack, width
+from .._whole import whole
 
 
 @activation(
@@ -79,7 +80,7 @@ def _largest(num_pieces: int, x: Array) -> Array:
 @functools.partial(_largest.defjvp, symbolic_zeros=True)
 def _largest_jvp(num_pieces: int, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = _largest(num_pieces, x)
+    y = whole(_largest, (num_pieces,), x)
     if isinstance(t, SymbolicZero):
         return y, jnp.zeros_like(y)
     _, index = _winner(num_pieces, x)

@@ -22,6 +22,7 @@ from .._arguments import axis_indices, broadcast, real
 from .._arithmetic import DROP, LIFT
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
+from .._whole import whole
 
 Axis = int | Sequence[int] | None
 
@@ -330,7 +331,7 @@ def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None) -> Array:
+def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None = None) -> Array:
     def compute(m, x, *count):
         rows = _rows(m, x, axes)
         y = rows.top + _log_of_sum(m, rows, axes, *count)
@@ -347,21 +348,21 @@ def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None) -> Array:
 @functools.partial(_probabilities.defjvp, symbolic_zeros=True)
 def _probabilities_jvp(axes, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = _probabilities(axes, x)
+    y = whole(_probabilities, (axes,), x)
     return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _spread(axes, y, t)
 
 
 @functools.partial(_log_probabilities.defjvp, symbolic_zeros=True)
 def _log_probabilities_jvp(axes, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = _log_probabilities(axes, x)
+    y = whole(_log_probabilities, (axes,), x)
     return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _deviation(axes, x, t)
 
 
 @functools.partial(_log_of_mean.defjvp, symbolic_zeros=True)
 def _log_of_mean_jvp(axes, primals, tangents):
     (x, count), (t, _) = primals, tangents
-    y = _log_of_mean(axes, x, count)
+    y = whole(_log_of_mean, (axes,), x, *([] if count is None else [count]))
     return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _average(axes, x, t)
 
 
