@@ -10,6 +10,7 @@ from typing import Any
 
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
 from .functions import (
+    apl as apl,
     bilinear as bilinear,
     brelu as brelu,
     celu as celu,
@@ -56,6 +57,7 @@ from .functions import (
     sparse_sigmoid as sparse_sigmoid,
     squared_relu as squared_relu,
     squareplus as squareplus,
+    srelu as srelu,
     standardize as standardize,
     star_relu as star_relu,
     swiglu as swiglu,

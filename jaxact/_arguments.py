@@ -37,6 +37,26 @@ def is_number(parameter: Any) -> TypeGuard[float]:
     return isinstance(parameter, numbers.Real)
 
 
+Rows = ArrayLike | Sequence[ArrayLike]  # a parameter with several entries, along its leading axis
+
+
+def rows(name: str, parameter: str, entries: Rows) -> list[float | Array]:
+    """The entries of a parameter along its leading axis: numbers as they are, else arrays.
+
+    Raises:
+        ValueError: if there is no such axis.
+    """
+    if isinstance(entries, Sequence):
+        return [entry if is_number(entry) else real(entry, name) for entry in entries]
+    array = real(entries, name)
+    if not array.ndim:
+        raise ValueError(
+            f"jaxact.{name}: {parameter} is one number, but must have an entry for each term: "
+            "pass a sequence, or an array with a leading axis"
+        )
+    return list(jnp.unstack(array))
+
+
 def broadcast(
     name: str, x: Array, parameters: dict[str, Array], *, called: str = "x"
 ) -> tuple[Array, list[Array]]:

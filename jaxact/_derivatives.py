@@ -192,6 +192,18 @@ class Kernel:
             )
 
 
+def named(*arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a function of `(m, *arguments)` the names that a `Kernel` calls its arguments by."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = [inspect.Parameter(a, inspect.Parameter.POSITIONAL_ONLY) for a in arguments]
+        m = inspect.Parameter("m", inspect.Parameter.POSITIONAL_ONLY)
+        function.__signature__ = inspect.Signature([m, *parameters])  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
 class How(NamedTuple):
     """What a call is compiled for, besides shapes and dtypes."""
 

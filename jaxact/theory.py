@@ -540,7 +540,9 @@ def _name(f: str | Callable[..., Any]) -> str:
 
 
 def _number(name: str, parameter: str, value: Any) -> Any:
-    """A parameter that is no array, as a Python object."""
+    """A parameter that is no array, as a Python object; a tuple of them stays one."""
+    if isinstance(value, tuple):
+        return tuple(_number(name, parameter, entry) for entry in value)
     require(np.ndim(value) == 0, f"jaxact.theory: {name}", parameter, value, "be one number")
     return np.asarray(value).item()
 

@@ -51,13 +51,31 @@ class Case:
         return 1 + len(self._other_arrays)
 
     @cached_property
-    def learnable(self) -> dict[str, float]:
-        """The parameters that are numbers here and may be arrays."""
+    def learnable(self) -> dict[str, float | tuple[float, ...]]:
+        """The parameters that are numbers here, or tuples of them, and may be arrays."""
+        annotations = {name: p.annotation for name, p in self.signature.parameters.items()}
         return {
             name: value
             for name, value in self.parameters.items()
-            if isinstance(value, float) and self.signature.parameters[name].annotation == ArrayLike
+            if isinstance(value, tuple)
+            or (isinstance(value, float) and annotations[name] == ArrayLike)
         }
+
+    def arrays(
+        self, shape: tuple[int, ...] = (), dtype: DTypeLike = np.float32, spread: float = 0.0
+    ) -> dict[str, Array]:
+        """The learnable parameters as arrays of a shape; for a tuple with a leading axis more.
+
+        Each number is repeated, or varied by a factor from 1 - spread to 1 + spread.
+        """
+        random = np.random.default_rng(2)
+
+        def repeated(value):
+            each = np.reshape(value, np.shape(value) + (1,) * len(shape))
+            factors = random.uniform(1 - spread, 1 + spread, np.shape(value) + shape)
+            return jnp.asarray((each * factors).astype(dtype))
+
+        return {name: repeated(value) for name, value in self.learnable.items()}
 
     @property
     def kinks(self) -> Mapping[float, float]:

@@ -76,7 +76,7 @@ def test_integers_become_the_default_float_unless_the_docstring_keeps_them(case,
         x = tuple(jnp.round(a).astype(dtype) for a in case.inputs())
         y = case(*x)
         default = jnp.result_type(float)
-        whole = all(float(v).is_integer() for v in case.parameters.values())
+        whole = all(float(v).is_integer() for v in jax.tree.leaves(dict(case.parameters)))
         keeps = whole and "integers stay integers" in case.entry.function.__doc__
         keeps = keeps and dtype != jnp.bool_
         assert y.dtype == (dtype if keeps else default)
@@ -111,16 +111,12 @@ def test_lists_and_numpy_arrays_and_wrapped_arrays_are_taken(case):
     y = case(*x)
     assert identical(case(*(np.asarray(a) for a in x)), y)
     assert identical(case(*(Wrapped(a) for a in x)), y)
-    assert identical(case(*(Wrapped(a) for a in x), **_wrapped(case)), case(*x, **_arrays(case)))
+    assert identical(case(*(Wrapped(a) for a in x), **_wrapped(case)), case(*x, **case.arrays()))
     assert identical(case(*(np.asarray(a).tolist() for a in x)), y)
 
 
-def _arrays(case: Case) -> dict:
-    return {name: jnp.float32(value) for name, value in case.learnable.items()}
-
-
 def _wrapped(case: Case) -> dict:
-    return {name: Wrapped(value) for name, value in _arrays(case).items()}
+    return {name: Wrapped(value) for name, value in case.arrays().items()}
 
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
@@ -158,7 +154,7 @@ def test_nothing_is_traced_or_compiled_again(case):
 
     def calls(seed):
         x = case.inputs(seed=seed)
-        arrays = _arrays(case)
+        arrays = case.arrays()
         y, pull_back = jax.vjp(case, *x)
         pull_back(y)
         jax.jvp(case, x, x)

@@ -25,8 +25,8 @@ def test_parameters_are_positional_or_named(case):
 def test_a_number_is_as_good_as_an_array(case):
     """The array holds the number in float32: what that rounds is left out by rounding it first."""
     x = case.inputs()
-    numbers = {name: float(np.float32(value)) for name, value in case.learnable.items()}
-    arrays = {name: jnp.float32(value) for name, value in numbers.items()}
+    numbers = jax.tree.map(lambda value: float(np.float32(value)), case.learnable)
+    arrays = case.arrays()
     assert_close(case(*x, **arrays), case(*x, **numbers), ulps=4)
     assert_close(_by_x(case, x, arrays), _by_x(case, x, numbers), ulps=8)
 
@@ -66,16 +66,18 @@ def test_parameters_broadcast_against_x(case):
         assert any(name in message for name in parameters)
     for name in case.learnable:
         with pytest.raises(ValueError, match=rf"{case.entry.name}.*{name}"):
-            case(*x, **{name: jnp.ones(FEATURES + 1)})
+            case(*x, **{name: case.arrays((FEATURES + 1,))[name]})
 
 
 def _arrays(case, shape, dtype=np.float32):
     """Different values all over, near the typical ones."""
-    random = np.random.default_rng(2)
-    return {
-        name: jnp.asarray((value * random.uniform(0.9, 1.1, shape)).astype(dtype))
-        for name, value in case.learnable.items()
-    }
+    return case.arrays(shape, dtype, spread=0.1)
+
+
+def _stretched(parameter, shape):
+    """A number, or each along the leading axis, repeated to a shape."""
+    each = jnp.reshape(parameter, parameter.shape + (1,) * len(shape))
+    return jnp.broadcast_to(each, parameter.shape + shape)
 
 
 @over(TYPICAL)
@@ -85,14 +87,15 @@ def test_gradients_by_parameters_are_summed_over_what_was_broadcast(case):
     for dtype in (jnp.float32, jnp.bfloat16):
         arrays = {name: p.astype(dtype) for name, p in _arrays(case, ()).items()}
         terms = _by_parameters(case, x, arrays, repeated=True)
-        for shape, axes in (((), (0, 1)), ((FEATURES,), (0,)), ((64, 1), (1,))):
-            wanted = {name: jnp.broadcast_to(p, shape) for name, p in arrays.items()}
+        for shape, axes in (((), (-2, -1)), ((FEATURES,), (-2,)), ((64, 1), (-1,))):
+            wanted = {name: _stretched(p, shape) for name, p in arrays.items()}
             for name, got in _by_parameters(case, x, wanted).items():
                 each = np.asarray(terms[name], np.float64)
-                exact = each.sum(axes, keepdims=got.ndim == 2)
-                bound = np.abs(each).sum(axes, keepdims=got.ndim == 2)
-                allowed = len(each) * 2.0**-23 * bound + float(jnp.finfo(dtype).eps) * np.abs(exact)
-                assert got.shape == shape
+                exact = each.sum(axes, keepdims=len(shape) == 2)
+                bound = np.abs(each).sum(axes, keepdims=len(shape) == 2)
+                allowed = len(x[0]) * 2.0**-23 * bound
+                allowed += float(jnp.finfo(dtype).eps) * np.abs(exact)
+                assert got.shape == arrays[name].shape + shape
                 assert got.dtype == dtype
                 assert np.all(np.abs(np.asarray(got, np.float64) - exact) <= allowed)
 
@@ -101,8 +104,7 @@ def _by_parameters(case, x, parameters, repeated=False):
     """Gradients of the sum of outputs, for parameters as they are, or for each element's own."""
     if repeated:
         parameters = {
-            name: jnp.broadcast_to(p.astype(jnp.float32), x[0].shape)
-            for name, p in parameters.items()
+            name: _stretched(p.astype(jnp.float32), x[0].shape) for name, p in parameters.items()
         }
     y, pull_back = jax.vjp(lambda p: case(*x, **p), parameters)
     return pull_back(jnp.ones_like(y))[0]
@@ -113,7 +115,7 @@ def test_a_sum_over_many_terms_loses_nothing_in_sixteen_bits(case):
     """32,768 equal terms: summed in bfloat16 they would stop growing at the 256th."""
     for value in (-1.0, 0.75, 40.0):
         x = [jnp.full(2**15, value, jnp.bfloat16)] * case.arity
-        arrays = {name: jnp.bfloat16(p) for name, p in case.learnable.items()}
+        arrays = case.arrays(dtype=jnp.bfloat16)
         many = _by_parameters(case, x, arrays)
         one = _by_parameters(case, [a[:1] for a in x], arrays)
         for name in arrays:
@@ -178,20 +180,21 @@ def test_derivatives_by_parameters_are_limits_of_differences(case):
 @over(TYPICAL)
 def test_parameters_are_batched_with_x_or_without(case):
     x, parameters = case.inputs((3, FEATURES)), _arrays(case, (3, 1))
+    axes = {name: p.ndim - 2 for name, p in parameters.items()}
     rows = lambda x, p: case(*x, **p)
-    together = jax.vmap(rows)(x, parameters)
+    together = jax.vmap(rows, (0, axes))(x, parameters)
     assert_close(together, case(*x, **parameters), ulps=1)
-    alone = jax.vmap(rows, (None, 0))([a[0] for a in x], parameters)
+    alone = jax.vmap(rows, (None, axes))([a[0] for a in x], parameters)
     assert_close(alone[0], together[0], ulps=1)
     by_p = lambda x, p: jax.grad(lambda p: jnp.sum(rows(x, p)))(p)
     full = jax.grad(lambda p: jnp.sum(rows(x, p)))(parameters)
-    assert_close(jax.vmap(by_p)(x, parameters), full)
+    assert_close(jax.vmap(by_p, (0, axes), axes)(x, parameters), full)
 
 
 @over(LEARNABLE)
 def test_traced_parameters_are_not_judged_by_value(case):
     x = case.inputs()
     for value in (-3.0, 0.0, np.nan, np.inf):
-        arrays = {name: jnp.float32(value) for name in case.learnable}
+        arrays = {name: jnp.full_like(p, value) for name, p in case.arrays().items()}
         jax.eval_shape(lambda arrays: case(*x, **arrays), arrays)
         assert case(*x, **arrays).shape == x[0].shape

@@ -68,7 +68,7 @@ def _same_memory(a, b):
 def test_learned_parameters_are_kept_as_they_are(case, dtype):
     """x and the parameters, but not the parameters repeated to the shape of x."""
     x = case.inputs(SHAPE, dtype)
-    parameters = {name: jnp.full(FEATURES, value) for name, value in case.learnable.items()}
+    parameters = case.arrays((FEATURES,))
     function = lambda x, parameters: case(*x, **parameters)
     _, leaves = kept(function, (x, parameters), compiled=False)
     whole = [leaf for leaf in leaves if leaf.size == x[0].size]

@@ -58,8 +58,9 @@ def test_value_and_gradient_need_no_communication(case, spec):
 def test_a_learned_parameter_costs_one_reduction(case):
     where = mesh(AxisType.Auto)
     x = jax.device_put(case.inputs(SHAPE), NamedSharding(where, BOTH))
-    for name, value in case.learnable.items():
-        parameter = jax.device_put(jnp.full(FEATURES, value), NamedSharding(where, P("features")))
+    for name, parameter in case.arrays((FEATURES,)).items():
+        spec = P(*(None,) * (parameter.ndim - 1), "features")
+        parameter = jax.device_put(parameter, NamedSharding(where, spec))
         by_parameter = lambda x, p, name=name: jax.grad(lambda p: jnp.sum(case(*x, **{name: p})))(p)
         # None, where the derivative is the same for all inputs: a threshold's is 0, a bias' is 1.
         assert collectives(by_parameter, x, parameter) in (["all-reduce"], [])
@@ -111,7 +112,7 @@ def test_shard_map_knows_what_varies(case, spec):
 def test_shard_map_sums_the_gradient_of_a_replicated_parameter(case):
     where = jax.make_mesh((8,), ("batch",), axis_types=(AxisType.Auto,))
     x = case.inputs(SHAPE)
-    parameters = {name: jnp.full(FEATURES, value) for name, value in case.learnable.items()}
+    parameters = case.arrays((FEATURES,))
     by_parameters = lambda p, *x: jax.grad(lambda p: jnp.sum(case(*x, **p)))(p)
     in_specs = (P(), *(P("batch"),) * case.arity)
     sharded = jax.shard_map(

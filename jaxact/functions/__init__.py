@@ -12,6 +12,7 @@ from .gates import (
 from .identity import identity as identity
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
+from .piecewise_linear import apl as apl, srelu as srelu
 from .quadratic_rectifiers import (
     smelu as smelu,
     squared_relu as squared_relu,

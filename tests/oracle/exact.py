@@ -45,7 +45,8 @@ def evaluate(
         formula: `formula(m, x, **params)`, see `jaxact._catalog.Entry`.
         xs: finite points, one axis.
         order: the highest derivative in x.
-        params: the formula's parameters, each one number, or one for every point, or a flag.
+        params: the formula's parameters, each one number, or one for every point, or a flag, or a
+            tuple of numbers.
         wrt: a parameter to differentiate by as well.
         times: how often to differentiate by it.
         dtype: the format to be judged: numbers that it rounds to zero are given as zero.
@@ -57,8 +58,9 @@ def evaluate(
         Undecided: if 4096 bits do not suffice, as where the formula is not defined.
     """
     xs = np.asarray(xs, dtype=np.float64)
-    flags = {name: value for name, value in (params or {}).items() if isinstance(value, bool)}
-    numbers = {name: value for name, value in (params or {}).items() if name not in flags}
+    params = params or {}
+    flags = {name: value for name, value in params.items() if isinstance(value, bool | tuple)}
+    numbers = {name: value for name, value in params.items() if name not in flags}
     columns = [np.broadcast_to(np.asarray(v, np.float64), xs.shape) for v in numbers.values()]
     points = list(zip(xs.tolist(), *(column.tolist() for column in columns), strict=True))
     hi, lo = np.zeros((2, order + 1, len(points)))

@@ -36,8 +36,15 @@ def derivative(formula, x, order=0, params=None, digits=50):
     The formula must be smooth at the point. `digits` has to cover what the formula cancels.
     """
     with _mp.workdps(digits):
-        params = {k: v if isinstance(v, bool) else _mp.mpf(v) for k, v in (params or {}).items()}
+        params = {k: _exact(v) for k, v in (params or {}).items()}
         return _mp.diff(lambda t: formula(MULTIPRECISION, t, **params), _mp.mpf(x), order)
+
+
+def _exact(parameter):
+    """A number of mpmath, or a tuple of them; a flag stays what it is."""
+    if isinstance(parameter, tuple):
+        return tuple(map(_exact, parameter))
+    return parameter if isinstance(parameter, bool) else _mp.mpf(parameter)
 
 
 def _harmless(divide):
