@@ -1,4 +1,4 @@
-"""What the modules of both Flax APIs share: how their parameters line up with what they act on."""
+"""What the modules of both Flax APIs share: how their parameters start and line up with x."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,27 +7,69 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
-from ._arguments import axis_index
+from ._arguments import axis_index, require
+from .functions import maxout
+
+Init = ArrayLike | Callable[..., Any]  # what a parameter starts at, or what draws that
 
 
-def per_channel(name: str, slope: Array, axis: int, x: Array) -> Array:
-    """Returns the slopes lined up with the channels of `x`; a shared slope is left as it is.
+def parameter_shape(name: str, num_parameters: int) -> tuple[int, ...]:
+    """Returns the shape of a parameter that is shared, or one per channel.
+
+    Raises:
+        ValueError: if num_parameters < 1.
+    """
+    require(
+        num_parameters >= 1,
+        f"jaxact.{name}",
+        "num_parameters",
+        num_parameters,
+        "be 1 or the number of channels",
+    )
+    return () if num_parameters == 1 else (num_parameters,)
+
+
+def per_channel(name: str, parameter: Array, axis: int, x: Array) -> Array:
+    """Returns a parameter lined up with the channels of `x`; a shared one is left as it is.
 
     Raises:
         ValueError: if `x` has no such axis, or another number of channels along it.
     """
-    if slope.ndim == 0:
-        return slope
+    if parameter.ndim == 0:
+        return parameter
+    axis = channel_axis(name, ("num_parameters", parameter.shape[0]), axis, x)
+    return jnp.expand_dims(parameter, tuple(range(1, x.ndim - axis)))
+
+
+def channel_axis(name: str, expected: tuple[str, int], axis: int, x: Array) -> int:
+    """Returns the axis of the channels counted from the front, if it has as many as `expected`.
+
+    Raises:
+        ValueError: if `x` has no such axis, or another number of channels along it.
+    """
     axis = axis_index(name, axis, x.ndim)
-    (num_parameters,), channels = slope.shape, x.shape[axis]
-    if num_parameters != channels:
+    (argument, number), channels = expected, x.shape[axis]
+    if number != channels:
+        share = ", or 1 to share one parameter" if argument == "num_parameters" else ""
         raise ValueError(
-            f"jaxact.{name}: num_parameters is {num_parameters}, but axis {axis} of x of shape "
-            f"{x.shape} has {channels} channels: pass num_parameters={channels}, or 1 to share one "
-            "slope, or the axis that holds the channels"
+            f"jaxact.{name}: {argument} is {number}, but axis {axis} of x of shape {x.shape} has "
+            f"{channels} channels: pass {argument}={channels}{share}, or the axis that holds the "
+            "channels"
         )
-    return jnp.expand_dims(slope, tuple(range(1, x.ndim - axis)))
+    return axis
+
+
+def larger(x: Array, y: Array) -> Array:
+    """Returns the larger of two arrays of one shape, the first among equals; keeps packed bits."""
+    pairs = jnp.stack([x, y], axis=-1)
+    return maxout(pairs.reshape(*y.shape[:-1], -1), 2)
+
+
+def initializer(init: Init) -> Callable[..., Any]:
+    """Returns `init` if it is an initializer, else the one that starts at that value."""
+    return init if callable(init) else jax.nn.initializers.constant(init)
 
 
 def per_piece(initializer: Callable[..., Any], num_pieces: int) -> Callable[..., Any]:
@@ -42,13 +84,15 @@ def per_piece(initializer: Callable[..., Any], num_pieces: int) -> Callable[...,
         *inputs, features = shape
         dense = (*inputs, features // num_pieces)
         pieces = [initializer(k, dense, dtype) for k in jax.random.split(key, num_pieces)]
-        return jax.tree.map(lambda *values: _side_by_side(shape, *values), *pieces)
+        side_by_side = lambda *pieces: jnp.stack(pieces, axis=-1).reshape(shape)
+        return _on_values(side_by_side, *pieces)
 
     return initialize
 
 
-def _side_by_side(shape: tuple[int, ...], *pieces: Any) -> Any:
-    if hasattr(pieces[0], "raw_value"):  # wrapped by nnx.with_metadata, and no pytree
-        value = _side_by_side(shape, *(piece.raw_value for piece in pieces))
-        return dataclasses.replace(pieces[0], raw_value=value)
-    return jnp.stack(pieces, axis=-1).reshape(shape)
+def _on_values(function: Callable[..., Array], *values: Any) -> Any:
+    """The function of arrays, within what partitioning wraps them in."""
+    if hasattr(values[0], "raw_value"):  # wrapped by nnx.with_metadata, and no pytree
+        value = _on_values(function, *(value.raw_value for value in values))
+        return dataclasses.replace(values[0], raw_value=value)
+    return jax.tree.map(function, *values)

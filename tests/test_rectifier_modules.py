@@ -1,19 +1,16 @@
-"""Laws of the modules of both Flax APIs, seen as functions of their parameters."""
+"""What is particular to PReLU, RReLU and Maxout, in both Flax APIs."""
 
 import dataclasses
 import functools
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint
 import pytest
 from flax import linen as nn, nnx
-from jax.test_util import check_grads
 
 import jaxact
 import jaxact.linen
@@ -94,15 +91,6 @@ def build_dense(api) -> Callable[..., Layer]:
 
 def normal(*shape, dtype=jnp.float32):
     return jax.random.normal(jax.random.key(len(shape)), shape, dtype)
-
-
-LAYERS = {
-    "shared PReLU": ("PReLU",),
-    "PReLU per channel": ("PReLU", 6),
-    "RReLU": ("RReLU",),
-    "Maxout": ("Maxout", 4, 3),
-}
-layers = pytest.mark.parametrize("arguments", LAYERS.values(), ids=LAYERS)
 
 
 # What they compute
@@ -219,21 +207,6 @@ def test_maxout_keeps_leading_axes(build, shape):
     x = normal(*shape)
     layer = build("Maxout", x, 4)
     assert layer(x).shape == (*shape[:-1], 4)
-
-
-@layers
-def test_gradients_agree_with_finite_differences(build, arguments):
-    x = normal(5, 6)
-    layer = build(arguments[0], x, *arguments[1:])
-    check_grads(layer.apply, (layer.parameters, x), order=1, atol=1e-2, rtol=1e-2)
-
-
-@layers
-def test_jit_and_vmap_change_nothing(build, arguments):
-    x = normal(5, 6)
-    layer = build(arguments[0], x, *arguments[1:])
-    np.testing.assert_allclose(jax.jit(layer)(x), layer(x), rtol=1e-6)
-    np.testing.assert_allclose(jax.vmap(layer)(x), layer(x), rtol=1e-6)
 
 
 # How they start
@@ -391,16 +364,6 @@ def test_wrong_input_is_refused_with_its_remedy_while_tracing(build, arguments, 
         jax.eval_shape(lambda x: build(name, x, *arguments, **options)(x), x)
 
 
-@pytest.mark.parametrize("options", [{}, {"dtype": jnp.float32}], ids=["as it is", "cast"])
-@pytest.mark.parametrize("name", ["PReLU", "Maxout"])
-def test_complex_input_is_refused_even_where_a_cast_would_hide_it(build, name, options):
-    """Fails if the check is left to the function."""
-    arguments = (4,) if name == "Maxout" else ()
-    layer = build(name, jnp.ones((2, 3)), *arguments, **options)
-    with pytest.raises(TypeError, match=rf"{name} is defined for real x, got dtype complex64"):
-        layer(jnp.ones((2, 3), jnp.complex64))
-
-
 def test_complex_input_is_refused_in_evaluation_and_in_training(build):
     layer = build("RReLU", jnp.ones(3))
     for key in (None, jax.random.key(0)):
@@ -408,19 +371,7 @@ def test_complex_input_is_refused_in_evaluation_and_in_training(build):
             layer(jnp.ones(3, jnp.complex64), key)
 
 
-# How they are kept
-
-
-@pytest.mark.parametrize("arguments", [("PReLU",), ("PReLU", 6), ("Maxout", 4, 3)])
-def test_parameters_survive_an_orbax_checkpoint(build, arguments, tmp_path):
-    x = normal(5, 6)
-    layer = build(arguments[0], x, *arguments[1:])
-    trained = jax.tree.map(lambda v: v + 0.5, layer.parameters)
-    with orbax.checkpoint.StandardCheckpointer() as checkpointer:
-        checkpointer.save(tmp_path / "step", trained)
-        checkpointer.wait_until_finished()
-        restored = checkpointer.restore(tmp_path / "step", trained)
-    jax.tree.map(np.testing.assert_array_equal, restored, trained)
+# What they load
 
 
 def test_functions_load_no_flax_and_linen_loads_no_nnx(pytestconfig):
@@ -431,15 +382,3 @@ def test_functions_load_no_flax_and_linen_loads_no_nnx(pytestconfig):
         assert jaxact.nnx.PReLU and "flax.nnx" in sys.modules
     """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=pytestconfig.rootpath)
-
-
-def modules_of(room: Any) -> set[str]:
-    return {
-        name
-        for name, thing in vars(room).items()
-        if getattr(thing, "__module__", "") == room.__name__
-    }
-
-
-def test_both_rooms_hold_the_same_modules():
-    assert modules_of(jaxact.nnx) == modules_of(jaxact.linen) == {"PReLU", "RReLU", "Maxout"}

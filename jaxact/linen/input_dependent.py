@@ -1,0 +1,110 @@
+"""Activations whose shape depends on the input around, or on all of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.linen.dtypes import promote_dtype
+from flax.linen.linear import default_kernel_init
+from flax.typing import Dtype, Initializer, PrecisionLike
+from jax import Array
+from jax.typing import ArrayLike
+
+from .._arguments import real
+from .._modules import larger
+
+
+class FReLU(nn.Module):
+    """Funnel activation: a ReLU whose threshold is a learned average of the neighbourhood.
+
+    Computes the larger of x and T(x) by `jaxact.maxout`, of which reverse mode keeps one bit per
+    element. T is a depthwise convolution without bias (a 3 x 3 window per channel, padded to the
+    size of x), called `conv`, followed by batch normalization with scale and bias, called `norm`,
+    whose running averages are in the collection `batch_stats`. The kernel, of shape (*kernel_size,
+    1, channels), starts as that of `flax.linen.Conv`; channels are last, as there.
+
+    Attributes:
+        kernel_size: the window of T, one number per spatial axis of x.
+        use_running_average: whether to normalize with running averages; given here or in the call,
+            not in both.
+        momentum: how slowly the running averages move.
+        epsilon: what is added to the variance.
+        dtype: the dtype of the computation and of the result; by default T is computed in the
+            common one of x and the parameters, and the result has that of x.
+        param_dtype: the dtype of the parameters.
+        precision: of the convolution, see `jax.lax.Precision`.
+        kernel_init: initializer of the kernel.
+        scale_init: initializer of the normalization's scale.
+        bias_init: initializer of its bias.
+        axis_name: the mapped axis over which batch statistics are shared, see
+            `flax.linen.BatchNorm`.
+        promote_dtype: brings x and kernel to `dtype`.
+
+    Raises:
+        ValueError: if `use_running_average` is given nowhere or twice.
+        TypeError: if x is complex.
+
+    Source:
+        Ma, Zhang & Sun, Funnel activation for visual recognition, arXiv:2007.11824
+
+    Example:
+        >>> layer, x = jaxact.linen.FReLU(use_running_average=True), jnp.ones((2, 8, 8, 3))
+        >>> variables = layer.init(jax.random.key(0), x)
+        >>> layer.apply(variables, x).shape
+        (2, 8, 8, 3)
+    """
+
+    _: KW_ONLY
+    kernel_size: int | Sequence[int] = (3, 3)
+    use_running_average: bool | None = None
+    momentum: float = 0.99
+    epsilon: float = 1e-5
+    dtype: Dtype | None = None
+    param_dtype: Dtype = jnp.float32
+    precision: PrecisionLike = None
+    kernel_init: Initializer = default_kernel_init
+    scale_init: Initializer = nn.initializers.ones
+    bias_init: Initializer = nn.initializers.zeros
+    axis_name: str | None = None
+    promote_dtype: Callable[..., list[Any]] = promote_dtype
+
+    @nn.compact
+    def __call__(self, inputs: ArrayLike, use_running_average: bool | None = None) -> Array:
+        """Returns the activations.
+
+        Args:
+            inputs: an array of shape (..., spatial axes, channels).
+            use_running_average: whether to normalize with running averages, unless the attribute
+                says so.
+        """
+        x = real(inputs, "linen.FReLU")
+        average = nn.merge_param(
+            "use_running_average", self.use_running_average, use_running_average
+        )
+        threshold = nn.Conv(
+            x.shape[-1],
+            self.kernel_size,
+            feature_group_count=x.shape[-1],
+            use_bias=False,
+            dtype=self.dtype,
+            param_dtype=self.param_dtype,
+            precision=self.precision,
+            kernel_init=self.kernel_init,
+            promote_dtype=self.promote_dtype,
+            name="conv",
+        )(x)
+        threshold = nn.BatchNorm(
+            use_running_average=average,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            dtype=self.dtype,
+            param_dtype=self.param_dtype,
+            scale_init=self.scale_init,
+            bias_init=self.bias_init,
+            axis_name=self.axis_name,
+            name="norm",
+        )(threshold)
+        dtype = x.dtype if self.dtype is None else self.dtype
+        return larger(x.astype(dtype), threshold.astype(dtype))

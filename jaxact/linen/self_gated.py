@@ -1,0 +1,51 @@
+"""Self-gated activations that learn how sharply their gate opens."""
+
+from dataclasses import KW_ONLY
+
+from flax import linen as nn
+from jax import Array
+from jax.typing import ArrayLike
+
+from .._modules import Init
+from ..functions import swish
+from ._per_channel import PerChannel
+
+
+class Swish(PerChannel):
+    """Swish: the input times a sigmoid gate that learns its sharpness.
+
+    Computes `jaxact.swish(x, beta)`; it starts as `jaxact.silu`. The parameter `beta` has shape (),
+    or (num_parameters,) if there are several. Every real beta is allowed: at 0 the function is
+    x / 2, for large beta it tends to ReLU.
+
+    Attributes:
+        num_parameters: 1 for one beta that all elements share, or the number of channels of x for
+            one beta each.
+        axis: the axis of x that holds the channels; a shared beta needs none.
+        beta_init: the number that every beta starts at, or an initializer.
+        dtype: the dtype of the computation and of the result; by default that of x, whatever
+            `param_dtype` is, and the default float for integers.
+        param_dtype: the dtype of beta.
+        promote_dtype: brings x and beta to `dtype`, where one is given.
+
+    Raises:
+        ValueError: if num_parameters < 1, if x has no such axis, or another number of channels
+            along it.
+        TypeError: if x is complex.
+
+    Source:
+        Ramachandran, Zoph & Le, arXiv:1710.05941, section 4
+
+    Example:
+        >>> layer, x = jaxact.linen.Swish(num_parameters=3), jnp.array([-2.0, 0.0, 2.0])
+        >>> layer.apply(layer.init(jax.random.key(0), x), x)
+        Array([-0.23840584,  0.        ,  1.761594  ], dtype=float32)
+    """
+
+    _: KW_ONLY
+    beta_init: Init = 1.0
+
+    @nn.compact
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Returns the activations of `inputs`, an array of any shape."""
+        return swish(*self._aligned(inputs, beta=self.beta_init))

@@ -1,0 +1,54 @@
+"""What NNX modules share whose parameters are one for all elements, or one per channel."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flax import nnx
+from flax.typing import Dtype, PromoteDtypeFn
+from jax import Array
+from jax.typing import ArrayLike
+
+from .._arguments import real
+from .._modules import Init, initializer, parameter_shape, per_channel
+
+
+class PerChannel(nnx.Module):
+    """Holds parameters of one shape and lines them up with what they act on."""
+
+    def __init__(
+        self,
+        num_parameters: int,
+        axis: int,
+        dtype: Dtype | None,
+        param_dtype: Dtype,
+        promote_dtype: PromoteDtypeFn,
+    ):
+        self._shape = parameter_shape(self._name, num_parameters)
+        self.num_parameters = num_parameters
+        self.axis = axis
+        self.dtype = dtype
+        self.param_dtype = param_dtype
+        self.promote_dtype = promote_dtype
+
+    def _parameter(
+        self, init: Init, metadata: Mapping[str, Any], rngs: nnx.Rngs | None
+    ) -> nnx.Param[Array]:
+        if callable(init) and rngs is None:
+            raise ValueError(
+                f"jaxact.{self._name}: rngs is None, but an initializer draws from it: pass rngs, "
+                "or a number to start at"
+            )
+        key = rngs.params() if callable(init) and rngs is not None else None
+        return nnx.Param(initializer(init)(key, self._shape, self.param_dtype), **metadata)
+
+    def _aligned(self, inputs: ArrayLike, *parameters: nnx.Param[Array]) -> list[Array]:
+        """The inputs and the parameters, in the dtype and the rank for a function of both."""
+        x = real(inputs, self._name)
+        values = tuple(parameter[...] for parameter in parameters)
+        if self.dtype is not None:
+            x, *values = self.promote_dtype((x, *values), dtype=self.dtype)
+        return [x, *(per_channel(self._name, value, self.axis, x) for value in values)]
+
+    @property
+    def _name(self) -> str:
+        return f"nnx.{type(self).__name__}"

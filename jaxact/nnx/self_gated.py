@@ -1,0 +1,71 @@
+"""Self-gated activations that learn how sharply their gate opens."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from flax.nnx.nn.dtypes import promote_dtype
+from flax.typing import Dtype, PromoteDtypeFn
+from jax import Array
+from jax.typing import ArrayLike
+
+from .._modules import Init
+from ..functions import swish
+from ._per_channel import PerChannel
+
+
+class Swish(PerChannel):
+    """Swish: the input times a sigmoid gate that learns its sharpness.
+
+    Computes `jaxact.swish(x, beta)`; it starts as `jaxact.silu`. Every real beta is allowed: at 0
+    the function is x / 2, for large beta it tends to ReLU.
+
+    Args:
+        num_parameters: 1 for one beta that all elements share, or the number of channels of x for
+            one beta each.
+        axis: the axis of x that holds the channels; a shared beta needs none.
+        beta_init: the number that every beta starts at, or an initializer.
+        dtype: the dtype of the computation and of the result; by default that of x, whatever
+            `param_dtype` is, and the default float for integers.
+        param_dtype: the dtype of beta.
+        promote_dtype: brings the tuple `(x, beta)` to `dtype`, where one is given.
+        rngs: the stream `params` gives a key to an initializer; a number needs none.
+        beta_metadata: metadata of the parameter, such as its sharding.
+
+    Attributes:
+        beta: `nnx.Param` of shape (), or (num_parameters,) if there are several.
+
+    Raises:
+        ValueError: if num_parameters < 1, or for an initializer without `rngs`; when called, if x
+            has no such axis, or another number of channels along it.
+        TypeError: when called, if x is complex.
+
+    Source:
+        Ramachandran, Zoph & Le, arXiv:1710.05941, section 4
+
+    Example:
+        >>> layer = jaxact.nnx.Swish(num_parameters=3)
+        >>> layer(jnp.array([-2.0, 0.0, 2.0]))
+        Array([-0.23840584,  0.        ,  1.761594  ], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        *,
+        axis: int = -1,
+        beta_init: Init = 1.0,
+        dtype: Dtype | None = None,
+        param_dtype: Dtype = jnp.float32,
+        promote_dtype: PromoteDtypeFn = promote_dtype,
+        rngs: nnx.Rngs | None = None,
+        beta_metadata: Mapping[str, Any] = MappingProxyType({}),
+    ):
+        super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
+        self.beta = self._parameter(beta_init, beta_metadata, rngs)
+
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Returns the activations of `inputs`, an array of any shape."""
+        return swish(*self._aligned(inputs, self.beta))
