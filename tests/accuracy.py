@@ -9,7 +9,7 @@ format and order:
 import argparse
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ ORDERS = ("value", "slope", "curvature")
 class Row(NamedTuple):
     """One line of the accuracy table."""
 
+    library: str
     name: str
     parameters: Mapping[str, Any]
     dtype: np.dtype
@@ -48,8 +49,12 @@ class Row(NamedTuple):
     score: Score
 
 
+# Value, slope and curvature at all points; None for what there is no such function of.
+Derivatives = Callable[[np.ndarray], Sequence[np.ndarray | None]]
+
+
 def derivatives(function: Callable[[jax.Array], jax.Array], xs: np.ndarray) -> list[np.ndarray]:
-    """Value, slope and curvature of an elementwise function at all points, compiled as one."""
+    """Value, slope and curvature of an elementwise function of JAX at all points."""
 
     def slope(x):
         return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
@@ -85,24 +90,77 @@ def roots(entry: Entry, parameters: Mapping[str, Any]) -> list[tuple]:
 
 
 def measure(
-    entry: Entry, parameters: Mapping[str, Any], dtype: Any, size: int = 2**14
+    entry: Entry,
+    parameters: Mapping[str, Any],
+    dtype: Any,
+    size: int = 2**14,
+    others: Mapping[str, Derivatives] | None = None,
 ) -> Iterator[Row]:
-    """Scores value, slope and curvature of one activation in one format."""
+    """Scores value, slope and curvature of one activation in one format.
+
+    Args:
+        entry: the activation.
+        parameters: a setting of its parameters.
+        dtype: the format.
+        size: about how many inputs, in formats that have more than 65,536.
+        others: what else claims to be the same function, by library, to be judged on the same.
+    """
     kinks = np.array(list(entry.kinks(**parameters)), np.float64)
     own_roots = roots(entry, parameters)
     around = (*kinks, *(root.x for group in own_roots for root in group))
     xs = inputs(dtype, size, around, entry.domain(**parameters))
-    got = derivatives(functools.partial(entry.function, **parameters), xs)
     oracle = evaluate if xs.dtype == np.float64 else evaluate_many
     exact = oracle(entry.formula, xs.astype(np.float64), len(ORDERS) - 1, parameters, dtype=dtype)
     smooth = ~np.isin(xs, kinks.astype(xs.dtype))
-    for order, (result, truth) in enumerate(zip(got, exact, strict=True)):
-        kept = smooth if order else np.ones_like(smooth)
-        # A value is relatively exact beside its own root too; a derivative need not be.
-        near = own_roots[order] if order else ()
-        truth = Exact(truth.hi[kept], truth.lo[kept])
-        result = score(xs[kept], result[kept], truth, near)
-        yield Row(entry.name, parameters, np.dtype(dtype), order, result)
+    own = functools.partial(derivatives, functools.partial(entry.function, **parameters))
+    for library, function in {"jaxact": own, **(others or {})}.items():
+        for order, (got, truth) in enumerate(zip(function(xs), exact, strict=True)):
+            if got is None:
+                continue
+            kept = smooth if order else np.ones_like(smooth)
+            # A value is relatively exact beside its own root too; a derivative need not be.
+            near = own_roots[order] if order else ()
+            truth = Exact(truth.hi[kept], truth.lo[kept])
+            found = score(xs[kept], got[kept], truth, near)
+            yield Row(library, entry.name, parameters, xs.dtype, order, found)
+
+
+def measure_by(
+    entry: Entry, parameters: Mapping[str, Any], name: str, dtype: Any, size: int = 2**12
+) -> Iterator[Row]:
+    """Scores what a parameter's gradient is made of, element by element.
+
+    The first derivative by the parameter, of value and of slope, and the second of the value; the
+    parameter is an array of the input's shape and dtype.
+    """
+    number = float(np.asarray(parameters[name], dtype))
+    parameters = {**parameters, name: number}
+    kinks = np.array(list(entry.kinks(**parameters)), np.float64)
+    xs = inputs(dtype, size, tuple(kinks), entry.domain(**parameters))
+    xs = xs[~np.isin(xs, kinks.astype(xs.dtype))]
+    p = np.full_like(xs, number)
+
+    def function(x, p):
+        return entry.function(x, **{**parameters, name: p})
+
+    def by_parameter(f):
+        return lambda x, p: jax.jvp(lambda p: f(x, p), (p,), (jnp.ones_like(p),))[1]
+
+    def by_x(f):
+        return lambda x, p: jax.jvp(lambda x: f(x, p), (x,), (jnp.ones_like(x),))[1]
+
+    first = by_parameter(function)
+    functions = first, by_x(first), by_parameter(first)
+    with jax.enable_x64(xs.dtype == np.float64):
+        got = jax.device_get(jax.jit(lambda x, p: [f(x, p) for f in functions])(xs, p))
+    oracle = functools.partial(evaluate if xs.dtype == np.float64 else evaluate_many, dtype=dtype)
+    points = xs.astype(np.float64)
+    once = oracle(entry.formula, points, 1, parameters, wrt=name)
+    twice = oracle(entry.formula, points, 0, parameters, wrt=name, times=2)
+    near = [find_roots(entry.formula, order, parameters, wrt=name) for order in (0, 1)]
+    for result, truth, found, order in zip(got, once + twice, [*near, ()], (1, 2, 2), strict=True):
+        scored = score(xs, result, truth, found)
+        yield Row("jaxact", f"{entry.name} by {name}", parameters, xs.dtype, order, scored)
 
 
 def main() -> None:

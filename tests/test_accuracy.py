@@ -1,6 +1,7 @@
 """The law of accuracy: value, slope and curvature are what the definition says, to the last place.
 
-Shown to fail in test_a_wrong_function_is_found, on a curvature that is off by 1e-5.
+So are the derivatives by parameters. Shown to fail in test_a_wrong_function_is_found, on a
+curvature that is off by 1e-5, and in test_a_wrong_derivative_by_a_parameter_is_found.
 """
 
 import dataclasses
@@ -9,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from accuracy import DTYPES, Row, measure
+from accuracy import DTYPES, Row, measure, measure_by
+from cases import Case, typical_cases
+from jax.typing import ArrayLike
 
 import jaxact
 from jaxact import CATALOG, Entry
@@ -17,7 +20,7 @@ from jaxact import CATALOG, Entry
 RESOLUTION = 2.0**-19  # of the oracle, in float32 ULP
 HALF = 0.5 + 2.0**-10
 MISROUNDED = {"bfloat16": 2, "float16": 12}
-FLOAT64 = (4.0, 7.0, 10.0)
+UNIVERSAL = (4.0, 7.0, 10.0)  # of float64, and of derivatives by parameters in float32 too
 NEAR_ROOT = 4.0  # in eps times the derivative's largest magnitude within 1/8
 
 CASES = [
@@ -32,23 +35,42 @@ CASES = [
 def check(entry: Entry, index: int, dtype) -> None:
     """Asserts the bounds for one setting of an activation's parameters."""
     for row in measure(entry, entry.samples[index], dtype):
-        bound = bounds(entry, row)
-        assert row.score.worst <= bound + RESOLUTION, f"{row} exceeds {bound} ULP"
-        assert row.score.near_root <= NEAR_ROOT, f"{row} is inexact beside its root"
+        assert_within(row, entry.ulps)
         if index == 0 and row.dtype.name in MISROUNDED:
             assert row.score.misrounded <= MISROUNDED[row.dtype.name], f"{row}"
 
 
-def bounds(entry: Entry, row: Row) -> float:
-    """What a row may be off by, in ULP."""
-    if row.dtype.itemsize == 2:
-        return HALF
-    return (entry.ulps if row.dtype == np.float32 else FLOAT64)[row.order]
+def assert_within(row: Row, float32: tuple[float, float, float]) -> None:
+    """Asserts that a row is off by no more than it may be."""
+    wide = float32 if row.dtype == np.float32 else UNIVERSAL
+    bound = HALF if row.dtype.itemsize == 2 else wide[row.order]
+    assert row.score.worst <= bound + RESOLUTION, f"{row} exceeds {bound} ULP"
+    assert row.score.near_root <= NEAR_ROOT, f"{row} is inexact beside its root"
 
 
 @pytest.mark.parametrize(("entry", "index", "dtype"), CASES)
 def test_value_slope_and_curvature_are_exact(entry, index, dtype):
     check(entry, index, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        pytest.param(case, name, id=f"{case}-by-{name}")
+        for case in typical_cases("elementwise")
+        for name in case.learnable
+    ],
+)
+def test_derivatives_by_parameters_are_exact(case, name, dtype):
+    check_by(case, name, dtype)
+
+
+def check_by(case: Case, name: str, dtype) -> None:
+    """Asserts the bounds for derivatives by a parameter, of which the first is a slope."""
+    for row in measure_by(case.entry, case.parameters, name, dtype):
+        assert_within(row, UNIVERSAL)
+        assert row.dtype.itemsize > 2 or row.score.misrounded <= max(MISROUNDED.values()), f"{row}"
 
 
 def test_a_wrong_function_is_found():
@@ -65,3 +87,12 @@ def test_a_wrong_function_is_found():
     entry = dataclasses.replace(CATALOG["sigmoid"], function=slightly_wrong)
     with pytest.raises(AssertionError, match="exceeds"):
         check(entry, 0, np.float32)
+
+
+def test_a_wrong_derivative_by_a_parameter_is_found():
+    def cancels(x: ArrayLike, alpha: ArrayLike = 1.0) -> jax.Array:
+        return jnp.where(x > 0, x, alpha * jnp.exp(jnp.minimum(x, 0)) - alpha)
+
+    entry = dataclasses.replace(CATALOG["elu"], function=cancels)
+    with pytest.raises(AssertionError, match="exceeds"):
+        check_by(Case(entry, {"alpha": 1.0}), "alpha", np.float32)

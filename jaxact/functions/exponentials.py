@@ -163,18 +163,25 @@ def _celu_curvature(m, x, alpha):
 def _celu_by_alpha(m, x, alpha):
     """(1 - u) exp(u) - 1 with u = x / alpha, as a series where it cancels."""
     u = m.clamp(x / alpha, m.lowest(x), 0.0)
-    series = -0.5 * u * u * polynomial(u, *_BY_ALPHA)
-    return jnp.where(x > 0, 0.0, jnp.where(u > -0.5, series, m.expm1(u) - u * m.exp(u)))
+    terms = _BY_ALPHA if x.dtype == jnp.float64 else _BY_ALPHA[-14:]
+    series = -0.5 * u * u * polynomial(u, *terms)
+    return jnp.where(x > 0, 0.0, jnp.where(u > -1.5, series, m.expm1(u) - u * m.exp(u)))
 
 
 def _celu_slope_by_alpha(m, x, alpha):
     """-u exp(u) / alpha."""
     u = m.clamp(x / alpha, m.lowest(x, lift=LIFT), 0.0)
-    return jnp.where(x > 0, 0.0, -u * _exp_of_quotient(m, x, alpha, 1 / alpha))
+    return jnp.where(x > 0, 0.0, _exp_of_quotient(m, x, alpha, -u / alpha))
+
+
+def _celu_by_alpha_twice(m, x, alpha):
+    """u^2 exp(u) / alpha."""
+    u = m.clamp(x / alpha, m.lowest(x, lift=LIFT), 0.0)
+    return jnp.where(x > 0, 0.0, _exp_of_quotient(m, x, alpha, u / alpha * u))
 
 
 # (1 - u) exp(u) - 1 = -u^2/2 * sum over k of 2 u^k / (k! (k + 2)), highest power first
-_BY_ALPHA = tuple(2 / (math.factorial(k) * (k + 2)) for k in range(13, -1, -1))
+_BY_ALPHA = tuple(2 / (math.factorial(k) * (k + 2)) for k in range(21, -1, -1))
 
 
 def _quotient_below(m, x, alpha):
@@ -191,7 +198,7 @@ def _exp_of_quotient(m, x, alpha, factor):
 CELU = Kernel(
     _celu,
     x=Kernel(_celu_slope, x=_celu_curvature, alpha=_celu_slope_by_alpha),
-    alpha=Kernel(_celu_by_alpha, x=_celu_slope_by_alpha),
+    alpha=Kernel(_celu_by_alpha, x=_celu_slope_by_alpha, alpha=_celu_by_alpha_twice),
     output=FromOutput(lambda m, y, alpha: jnp.where(y > 0, 1.0, 1 + y / alpha)),
 )
 

@@ -135,9 +135,9 @@ def _gated_slope(gate, up):
 
 
 def _bend(gate):
-    """E ((2 - a) + E (2 + a)) / (1 + E)^3."""
+    """2^LIFT E ((2 - a) + E (2 + a)) / (1 + E)^3."""
     q = 1 + gate.e
-    return gate.lifted * (gate.short_of(2.0) + gate.e * (2 + gate.a)) / (q * (q * q)) * DROP
+    return gate.lifted * (gate.short_of(2.0) + gate.e * (2 + gate.a)) / (q * (q * q))
 
 
 def _swish(m, x, beta):
@@ -150,7 +150,7 @@ def _swish_slope(m, x, beta):
 
 
 def _swish_curvature(m, x, beta):
-    return beta * _bend(m.decay(m.reach(x, beta), beta))
+    return beta * _bend(m.decay(m.reach(x, beta), beta)) * DROP
 
 
 def _swish_by_beta(m, x, beta):
@@ -162,14 +162,24 @@ def _swish_by_beta(m, x, beta):
 
 def _swish_slope_by_beta(m, x, beta):
     near = m.reach(x, beta)
-    return near * _bend(m.decay(near, beta))
+    return near * _bend(m.decay(near, beta)) * DROP
+
+
+def _swish_by_beta_twice(m, x, beta):
+    """x^3 times the sigmoid's curvature."""
+    near = m.reach(x, beta)
+    gate = m.decay(near, beta)
+    minus = m.expm1(-m.at_most(gate.a, -m.lowest(x)), None if gate.rest is None else -gate.rest)
+    q, size = 1 + gate.e, m.absolute(near)
+    bend = size * (size * (size * gate.lifted)) * minus / (q * (q * q)) * DROP
+    return jnp.where(beta < 0, -bend, bend)
 
 
 SILU = Kernel(_silu, x=Kernel(_silu_slope, x=_silu_curvature))
 SWISH = Kernel(
     _swish,
     x=Kernel(_swish_slope, x=_swish_curvature, beta=_swish_slope_by_beta),
-    beta=Kernel(_swish_by_beta, x=_swish_slope_by_beta),
+    beta=Kernel(_swish_by_beta, x=_swish_slope_by_beta, beta=_swish_by_beta_twice),
 )
 
 
@@ -236,7 +246,7 @@ def _quick_gelu_slope(m, x):
 
 
 def _quick_gelu_curvature(m, x):
-    return _SHARPNESS * _bend(_quick_decay(m, m.reach(x, _SHARPNESS)))
+    return _SHARPNESS * _bend(_quick_decay(m, m.reach(x, _SHARPNESS))) * DROP
 
 
 QUICK_GELU = Kernel(_quick_gelu, x=Kernel(_quick_gelu_slope, x=_quick_gelu_curvature))

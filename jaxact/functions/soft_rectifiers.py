@@ -66,31 +66,33 @@ def _softplus_slope(m, x, beta):
 
 
 def _bell(gate):
-    """The slope of the sigmoid."""
+    """2^LIFT times the slope of the sigmoid."""
     q = 1 + gate.e
-    return gate.lifted / (q * q) * DROP
+    return gate.lifted / (q * q)
 
 
 def _softplus_curvature(m, x, beta):
-    return beta * _bell(m.decay(m.reach(x, beta), beta))
+    return beta * _bell(m.decay(m.reach(x, beta), beta)) * DROP
+
+
+def _entropy(m, gate):
+    """2^LIFT times the entropy of a sigmoid: a sum without cancellation."""
+    return m.log1p(gate.lifted, gate.e) + gate.a * (gate.lifted / (1 + gate.e))
 
 
 def _softplus_by_beta(m, x, beta):
-    """Minus the entropy of sigmoid(beta x), over beta^2: a sum without cancellation."""
-    gate = m.decay(m.reach(x, beta), beta)
-    entropy = m.log1p(gate.lifted, gate.e) + gate.a * (gate.lifted / (1 + gate.e))
-    return -entropy / (beta * beta) * DROP
+    return -_entropy(m, m.decay(m.reach(x, beta), beta)) / (beta * beta) * DROP
 
 
 def _softplus_slope_by_beta(m, x, beta):
     near = m.reach(x, beta)
-    return near * _bell(m.decay(near, beta))
+    return near * _bell(m.decay(near, beta)) * DROP
 
 
 def _softplus_by_beta_twice(m, x, beta):
-    near = m.reach(x, beta)
-    bend = near * (near * _bell(m.decay(near, beta))) / beta
-    return bend - 2 / beta * _softplus_by_beta(m, x, beta)
+    gate = m.decay(m.reach(x, beta), beta)
+    bend = gate.a * (gate.a * _bell(gate)) + 2 * _entropy(m, gate)
+    return bend / (beta * (beta * beta)) * DROP
 
 
 SOFTPLUS = Kernel(

@@ -1,0 +1,43 @@
+"""The law of the drop-in: jax's own tests of jax.nn pass with our functions in place of its own.
+
+Run by hand, against the file tests/nn_test.py of the version of jax that is installed:
+
+    JAX_NN_TEST=path/to/nn_test.py python -m pytest tests/test_drop_in.py
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+THEIRS = os.environ.get("JAX_NN_TEST", "")
+# With jax_softmax_custom_jvp off, jax.nn keeps three arrays; ours keeps one, whatever the flag.
+BY_DESIGN = {"testSoftmaxGradFlag"}
+PROGRAM = """
+import importlib, pathlib, sys, unittest
+import jax, jaxact
+
+replaced = [name for name in dir(jax.nn) if hasattr(jaxact, name)]
+assert len(replaced) > 30, replaced
+for name in replaced:
+    setattr(jax.nn, name, getattr(jaxact, name))
+path = pathlib.Path(sys.argv.pop())
+sys.path.insert(0, str(path.parent))
+result = unittest.main(module=importlib.import_module(path.stem), exit=False).result
+assert result.testsRun > 0
+print("failed:", *(test.id().split(".")[-1] for test, _ in result.failures + result.errors))
+"""
+
+
+@pytest.mark.skipif(not THEIRS, reason="JAX_NN_TEST does not say where jax's tests/nn_test.py is")
+def test_the_tests_of_jax_nn_pass_with_our_functions():
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM, THEIRS],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    failed = set(result.stdout.splitlines()[-1].removeprefix("failed:").split())
+    assert failed <= BY_DESIGN, result.stderr
