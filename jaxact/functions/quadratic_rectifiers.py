@@ -213,8 +213,13 @@ def _smelu_slope_by_beta(m, x, beta):
     return jnp.where(m.absolute(x) < beta, -(x / beta) * (0.5 / beta), 0.0)
 
 
+def _smelu_by_beta_twice(m, x, beta):
+    t = x / beta
+    return jnp.where(m.absolute(x) < beta, t * t * (0.5 / beta), 0.0)
+
+
 SMELU = Kernel(
     _smelu,
     x=Kernel(_smelu_slope, x=_smelu_curvature, beta=_smelu_slope_by_beta),
-    beta=Kernel(_smelu_by_beta, x=_smelu_slope_by_beta),
+    beta=Kernel(_smelu_by_beta, x=_smelu_slope_by_beta, beta=_smelu_by_beta_twice),
 )
