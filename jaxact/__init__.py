@@ -70,7 +70,7 @@ from .functions import (
 
 __version__ = "0.1.0"
 
-_ROOMS = ("backward", "linen", "nnx", "theory")
+_ROOMS = ("backward", "diagnostics", "linen", "nnx", "theory")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,127 @@
+"""Models as pure functions of their parameters, with the names of their layers in the trace."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+from flax import linen, nnx
+
+_MARK = "layer:"  # scopes that name a module of NNX; Linen names its modules itself
+_NAME = "_layer_in_jaxact_reports"
+
+
+class Model(NamedTuple):
+    """A model in parts.
+
+    Attributes:
+        parameters: what is learned, a pytree.
+        others: what is not: statistics, streams of random numbers.
+        restored: makes the model again, while a context lasts in which its layers are named.
+        layer: the name of the layer that a scope belongs to; None if it is outside of the model.
+    """
+
+    parameters: Any
+    others: Any
+    restored: Callable[[Any, Any], contextlib.AbstractContextManager[Any]]
+    layer: Callable[[tuple[str, ...]], str | None]
+
+    def pure(self, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+        """A function of the model and a batch, as one of parameters, others and a batch."""
+
+        def pure(parameters: Any, others: Any, batch: Any) -> Any:
+            with self.restored(parameters, others) as model:
+                return function(model, batch)
+
+        return pure
+
+
+def disassemble(model: Any, where: str) -> Model:
+    """A model of NNX, a bound one of Linen, or any other function or pytree in its parts.
+
+    Raises:
+        ValueError: if a module of Linen is not bound to its variables.
+    """
+    if isinstance(model, nnx.Module):
+        return _nnx(model)
+    if isinstance(model, linen.Module):
+        if model.scope is None:
+            raise ValueError(
+                f"jaxact.diagnostics.{where}: model is a {type(model).__name__} of Linen without "
+                "its variables: pass model.bind(variables)"
+            )
+        return _linen(model)
+    return _other(model)
+
+
+def _other(model: Any) -> Model:
+    if callable(model):
+        restored = lambda parameters, others: contextlib.nullcontext(model)
+        return Model((), (), restored, "/".join)
+    restored = lambda parameters, others: contextlib.nullcontext(parameters)
+    return Model(model, (), restored, "/".join)
+
+
+def _linen(model: linen.Module) -> Model:
+    bound: Any = model.scope
+    module, variables = model.unbind()
+    rngs = {name: rng.as_jax_rng() for name, rng in bound.rngs.items()}
+    parameters = variables.get("params", {})
+    others = {name: value for name, value in variables.items() if name != "params"}
+    root = module.name or type(module).__name__
+
+    @contextlib.contextmanager
+    def restored(parameters: Any, others: Any) -> Iterator[Any]:
+        variables, rngs = others
+        yield module.bind({"params": parameters, **variables}, rngs=rngs, mutable=bound.mutable)
+
+    def layer(scope: tuple[str, ...]) -> str | None:
+        if not scope or scope[0].partition(".")[0] != root:
+            return None
+        names = [name.partition(".")[0] for name in scope[1:]]  # without the method
+        return "/".join(a for a, b in zip(names, [None, *names], strict=False) if a != b)
+
+    return Model(parameters, (others, rngs), restored, layer)
+
+
+def _nnx(model: nnx.Module) -> Model:
+    graphdef, *states = nnx.split(model, nnx.Param, ...)
+    parameters, others = nnx.as_pure(tuple(states))
+
+    @contextlib.contextmanager
+    def restored(parameters: Any, others: Any) -> Iterator[nnx.Module]:
+        copy = nnx.merge(graphdef, parameters, others)
+        modules = [(path, m) for path, m in nnx.iter_modules(copy) if callable(m)]
+        for path, module in modules:
+            # Part of its static structure, so it is there inside nnx.jit and the like, too.
+            vars(module)[_NAME] = _MARK + ".".join(map(str, path))
+        with contextlib.ExitStack() as stack:
+            for kind in {type(module) for _, module in modules}:
+                stack.enter_context(_calls_named(kind))
+            yield copy
+
+    def layer(scope: tuple[str, ...]) -> str | None:
+        marked = [name for name in scope if name.startswith(_MARK)]
+        return marked[-1].removeprefix(_MARK).replace(".", "/") if marked else None
+
+    return Model(parameters, others, restored, layer)
+
+
+@contextlib.contextmanager
+def _calls_named(kind: type) -> Iterator[None]:
+    """Within it, modules of this type are called in a scope of their name, if they have one."""
+    original, own = kind.__call__, "__call__" in vars(kind)
+
+    def named(self, *args: Any, **kwargs: Any) -> Any:
+        name = vars(self).get(_NAME)
+        with jax.named_scope(name) if name else contextlib.nullcontext():
+            return original(self, *args, **kwargs)
+
+    kind.__call__ = named
+    try:
+        yield
+    finally:
+        if own:
+            kind.__call__ = original
+        else:
+            del kind.__call__

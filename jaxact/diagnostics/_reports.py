@@ -1,0 +1,56 @@
+"""What all reports share: the names of layers, and JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ._programs import Site
+
+
+class Report:
+    """Numbers about a model that can be read, drawn, stored and logged."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers and lists of them, fit for JSON."""
+        raise NotImplementedError
+
+    def to_json(self, **options: Any) -> str:
+        """The dictionary as JSON; options are those of `json.dumps`."""
+        return json.dumps(_finite(self.to_dict()), **{"allow_nan": False, **options})
+
+
+def _finite(value: Any) -> Any:
+    """The same, with numbers that JSON does not know as strings."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
+        return str(value)
+    return value
+
+
+def keys(path: Any) -> list[str]:
+    """The path of a leaf, as JAX gives it, in words."""
+    return [str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in path]
+
+
+def names(
+    sites: Sequence[Site], layer_of: Callable[[tuple[str, ...]], str | None]
+) -> list[tuple[str, str]]:
+    """The layer and the activation of each site, told apart by numbers where they agree.
+
+    An activation that a module calls on what a part of it gives goes by the name of the part.
+    """
+    plain = []
+    for site in sites:
+        layer, source = layer_of(site.scope) or "", layer_of(site.source) or ""
+        part = source.startswith(f"{layer}/" if layer else "")
+        plain.append((source if part else layer, site.activation))
+    often, seen, told_apart = Counter(plain), Counter(), []
+    for layer, activation in plain:
+        seen[layer, activation] += 1
+        number = f"#{seen[layer, activation]}" if often[layer, activation] > 1 else ""
+        told_apart.append((layer, activation + number))
+    return told_apart

@@ -1,0 +1,464 @@
+"""Whether gradients vanish or explode: their norms by layer, and a verdict with its reason."""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
+from jax.extend.core.primitives import scan_p
+
+from ._models import Model, disassemble
+from ._programs import Program, Site, Variable
+from ._reports import Report, keys, names
+from ._running import run, trace
+
+VANISHING = 1e-2  # of the signal at the last layer, left at the first
+EXPLODING = 1e2
+
+Verdict = Literal["vanishing", "healthy", "exploding"]
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("norm", "largest", "nonfinite", "nonfinite_values"),
+    meta_fields=("layer", "activation"),
+)
+@dataclasses.dataclass(frozen=True)
+class Signal:
+    """The gradient of the loss by what enters an activation.
+
+    Attributes:
+        layer: where the activation is called: the path of the module.
+        activation: its name.
+        norm: of the gradient; within loops over time one for each step, as they are executed.
+        largest: the largest magnitude in it, likewise.
+        nonfinite: how many of its numbers are not finite, likewise.
+        nonfinite_values: how many values of the activation are not finite.
+    """
+
+    layer: str
+    activation: str
+    norm: Array
+    largest: Array
+    nonfinite: Array
+    nonfinite_values: Array
+
+    @property
+    def total(self) -> float:
+        """The norm over all steps."""
+        return _norm(self.norm)
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("norm", "weight_norm", "nonfinite"),
+    meta_fields=("layer", "size"),
+)
+@dataclasses.dataclass(frozen=True)
+class LayerGradient:
+    """The gradient of the loss by the parameters of a layer.
+
+    Attributes:
+        layer: the path of the module that owns them.
+        size: how many they are.
+        norm: of the gradient.
+        weight_norm: of the parameters.
+        nonfinite: how many numbers of the gradient are not finite.
+    """
+
+    layer: str
+    size: int
+    norm: Array
+    weight_norm: Array
+    nonfinite: Array
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("loss", "signals", "gradients"),
+    meta_fields=(),
+)
+@dataclasses.dataclass(frozen=True)
+class GradientReport(Report):
+    """What becomes of gradients on their way back, layer by layer, in order of execution.
+
+    It is a pytree of arrays; what it concludes from them is computed when asked for.
+
+    Attributes:
+        loss: its value.
+        signals: the gradients by what enters each activation.
+        gradients: the gradients by the parameters of each layer.
+    """
+
+    loss: Array
+    signals: tuple[Signal, ...]
+    gradients: tuple[LayerGradient, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What becomes of gradients."""
+        return self._judge()[0]
+
+    @property
+    def reason(self) -> str:
+        """The numbers that the verdict rests on, in a sentence."""
+        return self._judge()[1]
+
+    @property
+    def ratio(self) -> float:
+        """What is left of the signal at the first activation, of that at the last.
+
+        If there is only one activation, and so no signal to compare: of the gradient by the
+        parameters of the first layer, of that of the last.
+        """
+        norms = self._norms()
+        return _ratio(norms[0], norms[-1]) if norms else 1.0
+
+    @property
+    def factors(self) -> list[float]:
+        """By how much each layer multiplies the signal on its way back: one less than signals."""
+        norms = [signal.total for signal in self.signals]
+        return [_ratio(*pair) for pair in itertools.pairwise(norms)]
+
+    @property
+    def over_time(self) -> dict[str, float]:
+        """For each layer in a loop over time: its signals at the first step, over the last."""
+        steps: dict[str, np.ndarray] = {}
+        for signal in self.signals:
+            squares = np.ravel(signal.norm).astype(np.float64) ** 2
+            if squares.size > 1 and np.size(steps.get(signal.layer, squares)) == squares.size:
+                steps[signal.layer] = steps.get(signal.layer, 0) + squares
+        return {layer: _ratio(s[0], s[-1]) ** 0.5 for layer, s in steps.items()}
+
+    @property
+    def first_nonfinite(self) -> str | None:
+        """Where the first number that is not finite arises, in order of computation."""
+        for signal in self.signals:
+            if np.sum(signal.nonfinite_values):
+                return f"the values of {_called(signal)}"
+        if not np.all(np.isfinite(self.loss)):
+            return "the loss"
+        for signal in reversed(self.signals):
+            if np.sum(signal.nonfinite):
+                return f"the gradient at {_called(signal)}"
+        for gradient in reversed(self.gradients):
+            if np.sum(gradient.nonfinite):
+                return f"the gradient by the parameters of {gradient.layer or 'the model'}"
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers and lists of them, fit for JSON."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "loss": float(self.loss),
+            "ratio": self.ratio,
+            "over_time": self.over_time,
+            "first_nonfinite": self.first_nonfinite,
+            "signals": [
+                {
+                    "layer": signal.layer,
+                    "activation": signal.activation,
+                    "norm": signal.total,
+                    "largest": float(np.max(signal.largest)),
+                    "by_step": np.ravel(signal.norm).tolist(),
+                }
+                for signal in self.signals
+            ],
+            "gradients": [
+                {
+                    "layer": gradient.layer,
+                    "parameters": gradient.size,
+                    "norm": float(gradient.norm),
+                    "weight_norm": float(gradient.weight_norm),
+                }
+                for gradient in self.gradients
+            ],
+        }
+
+    def scalars(self, prefix: str = "gradients") -> dict[str, float]:
+        """One flat dictionary, as TensorBoard and W&B take it."""
+        found = {f"{prefix}/ratio": self.ratio, f"{prefix}/loss": float(self.loss)}
+        for signal in self.signals:
+            name = f"{prefix}/{signal.layer or 'model'}/{signal.activation}/signal"
+            found[name] = signal.total
+        for gradient in self.gradients:
+            found[f"{prefix}/{gradient.layer or 'model'}/norm"] = float(gradient.norm)
+        return found
+
+    def table(self) -> Any:
+        """A table for `rich.print`."""
+        from ._tables import gradient_table
+
+        return gradient_table(self)
+
+    def plot(self) -> Any:
+        """A matplotlib figure: the norms of signals and of gradients, layer by layer."""
+        from ._plots import gradient_figure
+
+        return gradient_figure(self)
+
+    def _norms(self) -> list[float]:
+        signals = [signal.total for signal in self.signals]
+        return signals if len(signals) > 1 else [float(g.norm) for g in self.gradients]
+
+    def _judge(self) -> tuple[Verdict, str]:
+        where = self.first_nonfinite
+        if where is not None:
+            return "exploding", f"{where} is the first that is not finite"
+        norms, ratio = self._norms(), self.ratio
+        if not any(norms):
+            return "vanishing", "no gradient arrives anywhere: all norms are 0"
+        verdict = _verdict(ratio)
+        steps = max(1, len(norms) - 1)
+        factor = ratio ** (1 / steps) if 0 < ratio < math.inf else ratio
+        what = "signals" if len(self.signals) > 1 else "gradients by the parameters"
+        reason = (
+            f"{what}: norm {norms[0]:.2g} at the first layer, {norms[-1]:.2g} at the last; each of "
+            f"{steps} steps back multiplies it by {factor:.2g} on average, all of them by "
+            f"{ratio:.2g}"
+        )
+        for layer, over_time in self.over_time.items():
+            if verdict == "healthy" and _verdict(over_time) != "healthy":
+                verdict = _verdict(over_time)
+                reason = (
+                    f"signals in {layer or 'the model'} at the first step of time are "
+                    f"{over_time:.2g} of those at the last"
+                )
+        return verdict, f"{reason} (vanishing below {VANISHING:g}, exploding above {EXPLODING:g})"
+
+
+def gradient_report(loss: Callable[[Any, Any], Any], model: Any, batch: Any) -> GradientReport:
+    """What becomes of gradients on their way back through a model.
+
+    Args:
+        loss: a function of the model and a batch that returns a number.
+        model: a module of NNX; a module of Linen, bound to its variables; or a pytree of
+            parameters. It is left as it is.
+        batch: what the loss takes.
+
+    Returns:
+        Norms of gradients by the parameters of each layer, and of signals: gradients by what enters
+        each activation. Numbers that are not finite are findings, reported with the first layer
+        where they arise.
+
+    Raises:
+        TypeError: if the loss is no single real number.
+        ValueError: if the model has no parameters, if the batch holds what is not finite, or if a
+            module of Linen is not bound.
+
+    Example:
+        >>> rngs = nnx.Rngs(0)
+        >>> layers = [nnx.Linear(8, 8, rngs=rngs), jaxact.sigmoid] * 12
+        >>> model = nnx.Sequential(*layers)
+        >>> loss = lambda model, x: jnp.mean(model(x) ** 2)
+        >>> jaxact.diagnostics.gradient_report(loss, model, jnp.ones((4, 8))).verdict
+        'vanishing'
+    """
+    parts = disassemble(model, "gradient_report")
+    if not jax.tree.leaves(parts.parameters):
+        raise ValueError(
+            "jaxact.diagnostics.gradient_report: model has no parameters: pass a module, or a "
+            "pytree of parameters that the loss takes"
+        )
+    _require_finite(batch)
+    _require_number(jax.eval_shape(parts.pure(loss), parts.parameters, parts.others, batch))
+    return jax.jit(functools.partial(_report, parts, loss))(parts.parameters, parts.others, batch)
+
+
+def _require_number(value: Any) -> None:
+    leaves = jax.tree.leaves(value)
+    (only,) = leaves if len(leaves) == 1 else (None,)
+    if only is None or only.shape != () or not jnp.issubdtype(only.dtype, jnp.floating):
+        got = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
+        raise TypeError(
+            f"jaxact.diagnostics.gradient_report: loss must return one real number, got {got}: "
+            "return its mean over the batch, and nothing besides"
+        )
+
+
+def _require_finite(batch: Any) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
+        if isinstance(leaf, Tracer) or not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            continue
+        count = int(jnp.sum(~jnp.isfinite(jnp.asarray(leaf))))
+        if count:
+            raise ValueError(
+                f"jaxact.diagnostics.gradient_report: batch{jax.tree_util.keystr(path)} holds "
+                f"{count} values that are not finite: mask or repair them first"
+            )
+
+
+def _report(parts: Model, loss, parameters: Any, others: Any, batch: Any) -> GradientReport:
+    program, flat, _ = trace(parts.pure(loss), (parameters, others, batch), (2,))
+    inside = lambda site: parts.layer(site.scope) is not None
+    sites = [site for site in program.all_sites() if inside(site)]
+    leaves = jax.tree.leaves(parameters)
+    learned = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+    def total(learned_leaves, probes):
+        arguments = list(flat)
+        for index, leaf in zip(learned, learned_leaves, strict=True):
+            arguments[index] = leaf
+        (value,), readings = run(program, arguments, _Tap(), dict(zip(sites, probes, strict=True)))
+        return value, [readings[site] for site in sites]
+
+    probes = [None if _open(site) else jnp.zeros((*_lengths(site), 3)) for site in sites]
+    (value, counts), (gradients, stats) = jax.value_and_grad(total, (0, 1), has_aux=True)(
+        [leaves[i] for i in learned], probes
+    )
+    signals = []
+    named = names(sites, parts.layer)
+    for site, (layer, activation), count, stat in zip(sites, named, counts, stats, strict=True):
+        if stat is not None:
+            signals += _by_round(site, layer, activation, stat, count)
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(parameters)]
+    entries = [
+        (keys(paths[i]), program.inputs[i], leaves[i], gradient)
+        for i, gradient in zip(learned, gradients, strict=True)
+    ]
+    return GradientReport(value, tuple(signals), tuple(_by_layer(program, entries)))
+
+
+# --- Signals -------------------------------------------------------------------------------------
+
+
+@jax.custom_vjp
+def _tap(x: Array, probe: Array) -> Array:
+    """x itself; what is asked for as the gradient by the probe is a reading of that by x."""
+    return x
+
+
+def _tap_forward(x: Array, probe: Array) -> tuple[Array, None]:
+    return x, None
+
+
+def _tap_backward(_: None, gradient: Array) -> tuple[Array, Array]:
+    numbers = jnp.abs(gradient.astype(jnp.float32))
+    largest = jnp.max(numbers, initial=0)
+    nonfinite = jnp.sum(~jnp.isfinite(numbers), dtype=jnp.float32)
+    return gradient, jnp.stack([_safe_norm(numbers, largest), largest, nonfinite])
+
+
+_tap.defvjp(_tap_forward, _tap_backward)
+
+
+def _safe_norm(numbers: Array, largest: Array) -> Array:
+    """The norm, though squares may leave float32."""
+    scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    return scale * jnp.sqrt(jnp.sum((numbers / scale) ** 2))
+
+
+class _Tap:
+    """The handler that reads gradients where they enter an activation, and counts bad values."""
+
+    def __call__(self, site: Site, function, x: Array, probe: Any) -> tuple[Array, Array]:
+        y = function(x if probe is None else _tap(x, probe))
+        return y, jnp.sum(~jnp.isfinite(y), dtype=jnp.float32)
+
+    def pool(self, readings: Array) -> Array:
+        return jnp.sum(readings, 0)
+
+
+def _open(site: Site) -> bool:
+    return any(loop.length is None for loop in site.loops)
+
+
+def _lengths(site: Site) -> tuple[int, ...]:
+    return tuple(loop.length or 0 for loop in site.loops)
+
+
+def _by_round(site: Site, layer: str, activation: str, stat: Array, count: Array) -> list[Signal]:
+    """The signal; one for each round of a loop over layers."""
+    for axis, loop in enumerate(site.loops):
+        stat = jnp.flip(stat, axis) if loop.reverse else stat
+    layers = [axis for axis, loop in enumerate(site.loops) if loop.over == "layers"]
+    stat = jnp.moveaxis(stat, layers, range(len(layers)))
+    found = []
+    for index in np.ndindex(stat.shape[: len(layers)]):
+        norm, largest, nonfinite = jnp.moveaxis(stat[index], -1, 0)
+        name = layer + "".join(f"[{i}]" for i in index)
+        found.append(Signal(name, activation, norm, largest, nonfinite, count[index]))
+    return found
+
+
+# --- Gradients by parameters ---------------------------------------------------------------------
+
+
+def _by_layer(program: Program, entries) -> list[LayerGradient]:
+    """Gradients grouped by layer, in the order in which the layers are executed."""
+    groups: dict[str, list[tuple[Array, Array]]] = {}
+    order: dict[str, int] = {}
+    for path, variable, weight, gradient in entries:
+        layer = "/".join(path[:-1])
+        first, rounds = _first_use(program, variable)
+        parts = [(layer, weight, gradient)]
+        if rounds:
+            parts = [(f"{layer}[{i}]", weight[i], gradient[i]) for i in range(rounds)]
+        for name, w, g in parts:
+            groups.setdefault(name, []).append((w, g))
+            order[name] = min(first, order.get(name, first))
+    found = []
+    for layer in sorted(groups, key=lambda name: order[name]):  # stable: rounds stay in order
+        weights, gradients = zip(*groups[layer], strict=True)
+        finite = [jnp.sum(~jnp.isfinite(g), dtype=jnp.float32) for g in gradients]
+        size = sum(math.prod(w.shape) for w in weights)
+        found.append(
+            LayerGradient(
+                layer, size, _joint(gradients), _joint(weights), sum(finite[1:], finite[0])
+            )
+        )
+    return found
+
+
+def _first_use(program: Program, variable: Variable) -> tuple[int, int]:
+    """The number of the first step that uses it, and the rounds of a loop that it is split over."""
+    for number, step in enumerate(program.steps):
+        for place, atom in enumerate(step.inputs):
+            if atom is variable:
+                rounds = 0
+                if step.is_(scan_p):
+                    p = step.equation.params
+                    loop = step.bodies[0].loops[-1]
+                    split = place >= p["num_consts"] + p["num_carry"]
+                    rounds = p["length"] if split and loop.over == "layers" else 0
+                return number, rounds
+    return len(program.steps), 0
+
+
+def _joint(arrays) -> Array:
+    """The norm of all arrays together."""
+    numbers = [jnp.abs(a.astype(jnp.float32)) for a in arrays]
+    norms = jnp.stack([_safe_norm(n, jnp.max(n, initial=0)) for n in numbers])
+    return _safe_norm(norms, jnp.max(norms))
+
+
+# --- Numbers -------------------------------------------------------------------------------------
+
+
+def _norm(parts: Any) -> float:
+    return float(np.linalg.norm(np.asarray(parts, np.float64).ravel()))
+
+
+def _ratio(first: float, last: float) -> float:
+    first, last = float(first), float(last)
+    if last == 0:
+        return math.inf if first else 1.0
+    return first / last
+
+
+def _verdict(ratio: float) -> Verdict:
+    if ratio < VANISHING:
+        return "vanishing"
+    return "exploding" if ratio > EXPLODING else "healthy"
+
+
+def _called(signal: Signal) -> str:
+    return f"{signal.layer or 'the model'} ({signal.activation})"

@@ -1,0 +1,268 @@
+"""The law of diagnostics: every activation is seen, where it is called and by its name."""
+
+import functools
+import inspect
+
+import flax.linen
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cases import Case, cases, over, typical_cases
+from flax import nnx
+
+import jaxact
+from jaxact.diagnostics import UnitReport, with_units
+
+X = jnp.linspace(-3.0, 3.0, 24).reshape(2, 12)
+
+
+def found(function, x=X, **options) -> UnitReport:
+    """The report on a function of one array."""
+    return jax.jit(with_units(function, **options))(x)[1]
+
+
+def names(report: UnitReport) -> list[str]:
+    return [layer.activation for layer in report.layers]
+
+
+def check_is_seen(case: Case) -> None:
+    """Asserts that one activation is found, that it is this one, and that its slopes are read."""
+    x = case.inputs((4, 60))
+    report = jax.jit(with_units(lambda arrays: case(*arrays)))(x)[1]
+    (layer,) = report.layers
+    assert layer.activation == case.entry.name
+    slope = jax.grad(lambda x: jnp.sum(case(x, *case.inputs((4, 60))[1:])))(x[0])
+    np.testing.assert_allclose(layer.slope_max, jnp.max(jnp.abs(slope), 0), rtol=1e-5)
+    value = case(*x)
+    np.testing.assert_allclose(layer.mean, jnp.mean(value, 0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(layer.variance, jnp.var(value, 0), rtol=1e-4, atol=1e-6)
+
+
+def activates_units(case: Case) -> bool:
+    """Whether there is something to see: a normalisation of an array has no units of its own."""
+    x = case.inputs((4, 60))
+    same = case.entry.kind == "axis" and case(*x).shape == x[0].shape
+    return not same and case.entry.name != "identity"
+
+
+@over([case for case in typical_cases() if activates_units(case)])
+def test_every_activation_is_seen(case):
+    check_is_seen(case)
+
+
+def test_a_function_that_is_not_seen_is_found():
+    """The law can fail: of a function that multiplies two arrays nothing is known."""
+    entry = jaxact.Entry(function=lambda x: x * jnp.roll(x, 1), formula=None, source="")
+    with pytest.raises(ValueError, match="no activation"):
+        check_is_seen(Case(entry))
+
+
+@pytest.mark.parametrize("kind", ["axis", "identity"])
+def test_what_has_no_units_is_not_taken_for_an_activation(kind):
+    for case in cases():
+        if not activates_units(case) and (case.entry.kind == "axis") == (kind == "axis"):
+            report = found(lambda x, case=case: jaxact.relu(case(x)))
+            assert names(report) == ["relu"]
+
+
+# --- Those of jax.nn, and what users spell out ---------------------------------------------------
+
+UNITS_OF_JAX = [
+    name
+    for name, function in vars(jax.nn).items()
+    if inspect.isroutine(function) or callable(function)
+    if name in jaxact.CATALOG and jaxact.CATALOG[name].kind == "elementwise"
+    if name != "identity"
+]
+
+
+@pytest.mark.parametrize("name", UNITS_OF_JAX)
+def test_functions_of_jax_are_seen_under_the_catalogue_s_name(name):
+    for dtype in (jnp.float32, jnp.bfloat16):
+        traced = lambda x: with_units(lambda x: getattr(jax.nn, name)(x + 1))(x)[1]
+        (layer,) = jax.eval_shape(traced, X.astype(dtype)).layers
+        seen, expected = (jaxact.CATALOG[n].function for n in (layer.activation, name))
+        assert jnp.array_equal(seen(X[1]), expected(X[1]))
+
+
+SPELT = {
+    "relu": lambda x: jnp.maximum(x, 0),
+    "relu6": lambda x: jnp.clip(x, 0, 6),
+    "leaky_relu": lambda x: jnp.where(x > 0, x, 0.01 * x),
+    "silu": lambda x: x * jax.nn.sigmoid(x),
+    "mish": lambda x: x * jnp.tanh(jnp.log1p(jnp.exp(x))),
+    "gelu": lambda x: 0.5 * x * (1 + jax.lax.erf(x / np.sqrt(2))),
+    "tanh": lambda x: 3 * jnp.tanh(2 * x),
+    "sigmoid": lambda x: 1 / (1 + jnp.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("name", SPELT)
+def test_functions_spelt_out_are_known_by_their_values(name):
+    assert names(found(lambda x: SPELT[name](x + 1))) == [name]
+
+
+def test_what_guards_a_root_or_is_computed_from_parameters_is_no_activation():
+    norm = flax.linen.LayerNorm()
+    variables = norm.init(jax.random.key(0), X)
+    report = found(lambda x: jaxact.relu(norm.apply(variables, x)))
+    assert names(report) == ["relu"]
+    learned = jax.jit(with_units(lambda scale, x: jax.nn.relu(x) * jax.nn.softplus(scale)[None]))
+    assert names(learned(jnp.ones(12), X)[1]) == ["relu"]
+
+
+def test_a_function_that_the_catalogue_does_not_know_goes_by_its_own_name():
+    @jax.custom_jvp
+    def bump(x):
+        return jnp.exp(-x * x)
+
+    bump.defjvps(lambda t, y, x: -2 * x * y * t)
+    assert names(found(lambda x: bump(x) + x)) == ["bump"]
+
+
+# --- Wherever they are called --------------------------------------------------------------------
+
+
+def in_scan_over_layers(x):
+    return jax.lax.scan(lambda x, w: (jaxact.tanh(x * w), None), x, jnp.ones(3))[0]
+
+
+def in_scan_over_time(x):
+    return jax.lax.scan(lambda c, row: (jaxact.tanh(c + row), None), x[0], x)[0]
+
+
+IN = {
+    "jit": jax.jit(jaxact.tanh),
+    "jit of jit": jax.jit(lambda x: jax.jit(jnp.tanh)(x)),
+    "remat": jax.checkpoint(lambda x: jaxact.tanh(x) + 1),
+    "vmap": jax.vmap(jaxact.tanh),
+    "cond": lambda x: jax.lax.cond(x[0, 0] < 0, jaxact.tanh, jnp.sin, x),
+    "branch": lambda x: jax.lax.cond(x[0, 0] > 0, jaxact.tanh, jnp.sin, x),
+    "scan over layers": in_scan_over_layers,
+    "scan over time": in_scan_over_time,
+    "while": lambda x: jax.lax.while_loop(lambda x: x.sum() < 30, lambda x: jaxact.tanh(x) + 2, x),
+    "scan in remat": jax.checkpoint(in_scan_over_time),
+}
+
+
+@pytest.mark.parametrize("place", IN)
+def test_they_are_seen_inside_and_results_stay_as_they_are(place):
+    (y, report), expected = jax.jit(with_units(IN[place]))(X), IN[place](X)
+    np.testing.assert_allclose(y, expected, rtol=1e-6)
+    rounds = 3 if place == "scan over layers" else 1
+    assert names(report) == ["tanh"] * rounds
+    assert float(report.layers[0].examples) > 0 or place == "branch"
+
+
+def test_rounds_over_layers_are_layers_and_steps_of_time_are_pooled():
+    report = found(in_scan_over_layers)
+    assert [layer.layer for layer in report.layers] == ["[0]", "[1]", "[2]"]
+    once = jnp.tanh(X)
+    for layer in report.layers:
+        np.testing.assert_allclose(layer.mean, jnp.mean(once, 0), rtol=1e-5, atol=1e-6)
+        once = jnp.tanh(once)
+    (pooled,) = found(lambda x: jax.lax.scan(lambda c, r: (c, jaxact.tanh(r)), 0, x)[1]).layers
+    np.testing.assert_allclose(pooled.mean, jnp.mean(jnp.tanh(X), 0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(pooled.variance, jnp.var(jnp.tanh(X), 0), rtol=1e-5, atol=1e-6)
+
+
+def test_both_branches_of_a_condition_are_reported_and_only_one_is_read():
+    branching = lambda x: jax.lax.cond(x[0, 0] < 0, jaxact.tanh, jaxact.relu, x)
+    first, second = found(branching).layers
+    assert {first.activation, second.activation} == {"tanh", "relu"}
+    read = {layer.activation: float(layer.examples) for layer in (first, second)}
+    assert read == {"tanh": 2, "relu": 0}
+
+
+def test_derivatives_of_a_model_are_as_without():
+    """What is watched may be trained in the same program."""
+    plain = lambda w, x: jnp.mean(jaxact.gelu(jax.checkpoint(jaxact.tanh)(x @ w)) ** 2)
+    w = jnp.eye(12)
+    watched = jax.grad(with_units(plain), has_aux=True)(w, X)[0]
+    np.testing.assert_allclose(watched, jax.grad(plain)(w, X), rtol=1e-6)
+
+
+# --- Layers have names ---------------------------------------------------------------------------
+
+
+class Block(nnx.Module):
+    def __init__(self, *, rngs: nnx.Rngs):
+        self.dense = nnx.Linear(12, 12, rngs=rngs)
+
+    def __call__(self, x):
+        return x + nnx.relu(self.dense(x))
+
+
+class Blocks(nnx.Module):
+    def __init__(self, *, rngs: nnx.Rngs):
+        self.first = Block(rngs=rngs)
+        self.others = nnx.List([Block(rngs=rngs), Block(rngs=rngs)])
+        self.prelu = jaxact.nnx.PReLU(12)
+
+    def __call__(self, x):
+        x = nnx.jit(lambda block, x: block(x))(self.first, x)
+        for block in self.others:
+            x = nnx.remat(lambda block, x: block(x))(block, x)
+        return self.prelu(x)
+
+
+def test_layers_of_nnx_go_by_their_paths():
+    model = Blocks(rngs=nnx.Rngs(0))
+    before = nnx.graphdef(model)
+    report = jaxact.diagnostics.unit_report(model, X)
+    assert [layer.layer for layer in report.layers] == [
+        "first/dense",
+        "others/0/dense",
+        "others/1/dense",
+        "prelu",
+    ]
+    assert nnx.graphdef(model) == before
+    assert Block.__call__.__name__ == "__call__"  # nothing is left of what named the calls
+
+
+class LinenBlock(flax.linen.Module):
+    @flax.linen.compact
+    def __call__(self, x):
+        return x + flax.linen.relu(flax.linen.Dense(12)(x))
+
+
+class LinenBlocks(flax.linen.Module):
+    @flax.linen.compact
+    def __call__(self, x):
+        x = LinenBlock(name="first")(x)
+        x = flax.linen.remat(LinenBlock)(name="second")(x)
+        x = flax.linen.jit(LinenBlock)(name="third")(x)
+        scanned = flax.linen.scan(
+            lambda block, x, _: (block(x), None),
+            variable_axes={"params": 0},
+            split_rngs={"params": True},
+            length=2,
+        )
+        x, _ = scanned(LinenBlock(name="stack"), x, None)
+        return jaxact.linen.PReLU()(x)
+
+
+def test_layers_of_linen_go_by_their_paths():
+    model = LinenBlocks()
+    bound = model.bind(model.init(jax.random.key(0), X))
+    report = jaxact.diagnostics.unit_report(bound, X)
+    assert [layer.layer for layer in report.layers] == [
+        "first/Dense_0",
+        "second/Dense_0",
+        "third/Dense_0",
+        "stack/Dense_0[0]",
+        "stack/Dense_0[1]",
+        "PReLU_0",
+    ]
+
+
+def test_layers_of_functions_go_by_their_scopes():
+    def model(x):
+        with jax.named_scope("first"):
+            x = jaxact.tanh(x)
+        with jax.named_scope("second"):
+            return jax.jit(functools.partial(jaxact.elu, alpha=2.0))(jaxact.tanh(x))
+
+    layers = [(layer.layer, layer.activation) for layer in found(model).layers]
+    assert layers == [("first", "tanh"), ("second", "tanh"), ("second", "elu")]
