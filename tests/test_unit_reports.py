@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import flax.linen
 import jax
@@ -92,7 +93,7 @@ def test_a_unit_that_lives_on_a_single_example_is_not_dead():
 
 def test_statistics_are_those_of_the_whole_data_set():
     function = dense(WEIGHTS, np.zeros(5, np.float32), jaxact.gelu)
-    (layer,) = unit_report(function, BATCHES, bounds=(-1.0, 2.0), bins=6).layers
+    (layer,) = unit_report(function, BATCHES, bounds=(-1.25, 1.75), bins=6).layers
     values = np.asarray(function(DATA), np.float64)
     slopes = np.abs(jax.vmap(jax.vmap(jax.grad(jaxact.gelu)))(DATA @ WEIGHTS))
     np.testing.assert_allclose(layer.mean, values.mean(0), rtol=1e-4, atol=1e-6)
@@ -100,7 +101,7 @@ def test_statistics_are_those_of_the_whole_data_set():
     np.testing.assert_allclose(layer.slope_max, slopes.max(0), rtol=1e-5)
     np.testing.assert_allclose(layer.slope_min, slopes.min(0), rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(layer.slope_mean, slopes.mean(0), rtol=1e-4)
-    counts, _ = np.histogram(values.clip(-1, 2), 6, (-1, 2))
+    counts, _ = np.histogram(values.clip(-1.25, 1.75), 6, (-1.25, 1.75))
     np.testing.assert_allclose(layer.histogram, counts / values.size, atol=1e-6)
     means = np.sqrt(np.mean(values.mean(0) ** 2) / np.mean(values**2))
     assert layer.off_centre == pytest.approx(means, rel=1e-4)
@@ -123,7 +124,7 @@ def test_units_are_channels_or_elements():
     np.testing.assert_array_equal(layer.dead, (IMAGES <= 1).all(0))
 
 
-def test_a_model_that_others_published_is_reported_as_it_is():
+def test_a_model_that_others_published_is_reported_as_it_is(standard_promotion):
     model = PublishedCNN(rngs=nnx.Rngs(0))
     model.eval()
     before = jax.tree.map(np.asarray, nnx.state(model, nnx.Param))
@@ -141,7 +142,7 @@ def test_a_model_that_others_published_is_reported_as_it_is():
     assert layers == ["Conv_0", "Conv_1", "Dense_0"]
 
 
-def test_a_model_in_training_is_left_as_it_is():
+def test_a_model_in_training_is_left_as_it_is(standard_promotion):
     model = PublishedCNN(rngs=nnx.Rngs(0))
     model.train()
     statistics = np.asarray(model.batch_norm1.mean[...])
@@ -215,18 +216,36 @@ def test_values_that_are_not_finite_are_counted():
     assert '"nan"' in unit_report(lambda x: jaxact.relu(x * jnp.nan), DATA).to_json()
 
 
-def test_a_long_data_set_shows_its_progress(capsys):
+def test_a_long_data_set_shows_its_progress(monkeypatch):
+    done = []
+
+    class Bar:
+        def __init__(self, title, total, *, only_on_terminals):
+            done.append((total, only_on_terminals))
+
+        at = close = lambda self, *number: done.append(number)
+
+    monkeypatch.setattr("jaxact.diagnostics._progress.Bar", Bar)
+    unit_report(jaxact.relu, BATCHES, progress=False)
+    assert not done
     unit_report(jaxact.relu, BATCHES, progress=True)
-    assert "units" in capsys.readouterr().out
-    unit_report(jaxact.relu, BATCHES)
-    assert capsys.readouterr().out == ""
+    assert done == [(4, False), (0,), (1,), (2,), (3,), ()]
+    done.clear()
+
+    def slowly():
+        yield BATCHES[0]
+        time.sleep(2.1)
+        yield BATCHES[0]
+
+    unit_report(jaxact.relu, slowly())
+    assert done == [(None, True), (1,), ()]
 
 
 REFUSED = {
     "batches is empty": lambda: unit_report(jaxact.relu, []),
     "no activation": lambda: unit_report(lambda x: x @ WEIGHTS, DATA),
     "batch 1 holds 3 values that are not finite": lambda: unit_report(
-        jaxact.relu, [DATA, np.array([[np.nan, np.inf, -np.inf, 0]], np.float32)]
+        jaxact.relu, [DATA, np.where(np.arange(DATA.size).reshape(DATA.shape) < 3, np.nan, DATA)]
     ),
     r"pass model\.bind\(variables\)": lambda: unit_report(PublishedLinenCNN(), DATA),
     "unit is 'pixel', but must be": lambda: unit_report(jaxact.relu, DATA, unit="pixel"),

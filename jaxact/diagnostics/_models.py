@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import jax
 from flax import linen, nnx
 
+from ._reports import keys
+
 _MARK = "layer:"  # scopes that name a module of NNX; Linen names its modules itself
 _NAME = "_layer_in_jaxact_reports"
 
@@ -25,6 +27,11 @@ class Model(NamedTuple):
     others: Any
     restored: Callable[[Any, Any], contextlib.AbstractContextManager[Any]]
     layer: Callable[[tuple[str, ...]], str | None]
+
+    def owners(self) -> set[str]:
+        """The names of all layers that have parameters, themselves or within."""
+        paths = [keys(path) for path, _ in jax.tree_util.tree_leaves_with_path(self.parameters)]
+        return {"/".join(path[:end]) for path in paths for end in range(1, len(path))}
 
     def pure(self, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
         """A function of the model and a batch, as one of parameters, others and a batch."""

@@ -6,14 +6,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .gradients import GradientReport
-from .units import UnitReport
-
 _SHARES = {"dead": "#dc2626", "saturated": "#f59e0b", "always_on": "#2563eb"}
 _BLUE, _GREY = "#2563eb", "#6b7280"
 
 
-def unit_figure(report: UnitReport) -> Any:
+def unit_figure(report: Any) -> Any:
     """Above bars of the shares of units, layer by layer; below the histograms of values."""
     columns = min(4, len(report.layers))
     rows = math.ceil(len(report.layers) / columns)
@@ -46,7 +43,7 @@ def unit_figure(report: UnitReport) -> Any:
     return figure
 
 
-def gradient_figure(report: GradientReport) -> Any:
+def gradient_figure(report: Any) -> Any:
     """The norms of signals and of gradients by parameters, side by side."""
     parts = [
         ("Signals, back-propagated", [(_name(s), s.total) for s in report.signals]),

@@ -80,7 +80,7 @@ class Site:
     Attributes:
         activation: its name.
         scope: the scopes in which it was traced.
-        source: the scopes in which what enters it was computed.
+        sources: the scopes in which what enters it was computed, the last first.
         start: what enters it.
         end: what it gives.
         steps: that compute the end from the start.
@@ -89,7 +89,7 @@ class Site:
 
     activation: str
     scope: tuple[str, ...]
-    source: tuple[str, ...]
+    sources: tuple[tuple[str, ...], ...]
     start: Variable
     end: Variable
     steps: tuple[Step, ...]

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ._programs import Site
@@ -32,22 +32,28 @@ def _finite(value: Any) -> Any:
 
 
 def keys(path: Any) -> list[str]:
-    """The path of a leaf, as JAX gives it, in words."""
+    """The path of a leaf, as JAX gives it, in words; a variable of NNX is a leaf."""
+    if len(path) > 1 and getattr(path[-1], "name", None) == "value":
+        path = path[:-1]
     return [str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in path]
 
 
 def names(
-    sites: Sequence[Site], layer_of: Callable[[tuple[str, ...]], str | None]
+    sites: Sequence[Site],
+    layer_of: Callable[[tuple[str, ...]], str | None],
+    owners: Collection[str],
 ) -> list[tuple[str, str]]:
     """The layer and the activation of each site, told apart by numbers where they agree.
 
-    An activation that a module calls on what a part of it gives goes by the name of the part.
+    An activation that a module calls on what a part of it gives goes by the name of the part, if
+    this has parameters.
     """
     plain = []
     for site in sites:
-        layer, source = layer_of(site.scope) or "", layer_of(site.source) or ""
-        part = source.startswith(f"{layer}/" if layer else "")
-        plain.append((source if part else layer, site.activation))
+        layer = layer_of(site.scope) or ""
+        sources = [layer_of(scope) or "" for scope in site.sources]
+        parts = [s for s in sources if s in owners and s.startswith(f"{layer}/" if layer else "")]
+        plain.append((parts[0] if parts else layer, site.activation))
     often, seen, told_apart = Counter(plain), Counter(), []
     for layer, activation in plain:
         seen[layer, activation] += 1

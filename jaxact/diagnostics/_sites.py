@@ -47,25 +47,22 @@ def _site(
     start: Variable,
     steps: tuple[Step, ...],
 ) -> Site:
-    scope = steps[-1].scope
-    source = _source(makers, start, scope)
-    return Site(activation, scope, source, start, steps[-1].outputs[0], steps, loops)
+    sources = tuple(_sources(makers, start))
+    return Site(activation, steps[-1].scope, sources, start, steps[-1].outputs[0], steps, loops)
 
 
-def _source(makers: dict[int, Step], variable: Any, scope: tuple[str, ...]) -> tuple[str, ...]:
-    """The scope in which a variable was computed, passing by what only changes its shape."""
+def _sources(makers: dict[int, Step], variable: Any) -> Iterator[tuple[str, ...]]:
+    """The scopes in which a variable was computed, back to where several arrays meet."""
     while (maker := makers.get(id(variable))) is not None:
         inputs = [a for a in maker.inputs if a.depends]
         if maker.bodies:  # what it gives was computed within
             body = maker.bodies[0]
             makers, variable = _makers(body), body.outputs[maker.outputs.index(variable)]
-        elif (
-            maker.equation.primitive.name in _PASSING and maker.scope == scope and len(inputs) == 1
-        ):
-            variable = inputs[0]
-        else:
-            return maker.scope
-    return scope
+            continue
+        yield maker.scope
+        if len(inputs) != 1:
+            return
+        (variable,) = inputs
 
 
 def _loop(step: Step) -> tuple[Loop, ...]:

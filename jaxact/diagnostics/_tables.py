@@ -7,11 +7,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from .gradients import GradientReport
-from .units import UnitReport
 
-
-def unit_table(report: UnitReport) -> Table:
+def unit_table(report: Any) -> Table:
     """A row for each layer: what became of its units, and what values they take."""
     shares = ("dead", "saturated", "always_on", "sparsity")
     titles = ["layer", "activation", "units", "dead", "saturated", "always on", "zeros"]
@@ -24,7 +21,7 @@ def unit_table(report: UnitReport) -> Table:
     return table
 
 
-def gradient_table(report: GradientReport) -> Table:
+def gradient_table(report: Any) -> Table:
     """A row for each signal and for each layer with parameters, under the verdict."""
     style = "green" if report.verdict == "healthy" else "red"
     title = Text.assemble(("Gradients: "), (report.verdict, style))

@@ -288,7 +288,8 @@ def _require_finite(batch: Any) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
         if isinstance(leaf, Tracer) or not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             continue
-        count = int(jnp.sum(~jnp.isfinite(jnp.asarray(leaf))))
+        with jax.ensure_compile_time_eval():
+            count = int(jnp.sum(~jnp.isfinite(jnp.asarray(leaf))))
         if count:
             raise ValueError(
                 f"jaxact.diagnostics.gradient_report: batch{jax.tree_util.keystr(path)} holds "
@@ -315,7 +316,7 @@ def _report(parts: Model, loss, parameters: Any, others: Any, batch: Any) -> Gra
         [leaves[i] for i in learned], probes
     )
     signals = []
-    named = names(sites, parts.layer)
+    named = names(sites, parts.layer, parts.owners())
     for site, (layer, activation), count, stat in zip(sites, named, counts, stats, strict=True):
         if stat is not None:
             signals += _by_round(site, layer, activation, stat, count)

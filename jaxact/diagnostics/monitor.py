@@ -129,7 +129,7 @@ def monitor(
         changes, inside = optimizer.update(updates, state.inner, params, **extra)
         squares = _squares(updates)
         finite = jnp.isfinite(jnp.sum(squares))
-        number = state.steps + 1 - state.nonfinite  # of finite steps, with this one
+        number = (state.steps + 1 - state.nonfinite).astype(jnp.float32)  # of finite steps
         ratios = jnp.zeros_like(squares)
         if params is not None:
             weights = _squares(params)
@@ -139,13 +139,13 @@ def monitor(
             mean = past.mean + (new - past.mean) / number
             return _Last(new, jnp.where(finite, mean, past.mean))
 
-        length = jnp.sqrt(jnp.sum(squares))
+        long = jnp.sqrt(jnp.sum(squares)) > (jnp.inf if clip_norm is None else clip_norm)
         return changes, Record(
             layers=state.layers,
             inner=inside,
             steps=state.steps + 1,
-            clipped=state.clipped + (finite & (length > (clip_norm or jnp.inf))),
-            nonfinite=state.nonfinite + ~finite,
+            clipped=state.clipped + (finite & long).astype(jnp.int32),
+            nonfinite=state.nonfinite + (~finite).astype(jnp.int32),
             gradient_norms=note(state.gradient_norms, jnp.sqrt(squares)),
             update_ratios=note(state.update_ratios, ratios),
         )

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Literal
 
 import jax
@@ -254,7 +254,7 @@ def unit_report(
     parts = disassemble(model, "unit_report")
     batches = [batches] if hasattr(batches, "shape") else batches
     call = apply or (lambda model, batch: model(batch))
-    observed = _with_units(parts.pure(call), parts.layer, 2, reader)
+    observed = _with_units(parts.pure(call), parts.layer, 2, reader, parts.owners())
 
     @jax.jit
     def first(parameters, others, batch):
@@ -317,7 +317,13 @@ def _with_progress(batches: Iterable[Any], progress: bool | None) -> Iterator[An
 # --- Readings ------------------------------------------------------------------------------------
 
 
-def _with_units(function: Callable[..., Any], layer_of, data: int, reader: "_Reader"):
+def _with_units(
+    function: Callable[..., Any],
+    layer_of: Callable[[tuple[str, ...]], str | None],
+    data: int,
+    reader: "_Reader",
+    owners: Collection[str] = (),
+) -> Callable[..., tuple[Any, UnitReport]]:
     @functools.wraps(function)
     def observed(*arguments: Any) -> tuple[Any, UnitReport]:
         at = data % len(arguments)
@@ -333,7 +339,7 @@ def _with_units(function: Callable[..., Any], layer_of, data: int, reader: "_Rea
         reader_ = dataclasses.replace(reader, batch=batch[0].shape[0] if batch[0].ndim else 0)
         results, readings = run(program, flat, reader_, {})
         layers = []
-        for site, (layer, activation) in zip(sites, names(sites, layer_of), strict=True):
+        for site, (layer, activation) in zip(sites, names(sites, layer_of, owners), strict=True):
             layers += _by_round(readings[site], site, layer, activation)
         return jax.tree.unflatten(structure, results), UnitReport(tuple(layers))
 
