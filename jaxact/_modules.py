@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from ._arguments import axis_index, require
-from .functions import maxout
+from ._arguments import axis_index, is_number, require
+from .functions import log1mexp, maxout
 
 Init = ArrayLike | Callable[..., Any]  # what a parameter starts at, or what draws that
 
@@ -31,16 +31,19 @@ def parameter_shape(name: str, num_parameters: int) -> tuple[int, ...]:
     return () if num_parameters == 1 else (num_parameters,)
 
 
-def per_channel(name: str, parameter: Array, axis: int, x: Array) -> Array:
-    """Returns a parameter lined up with the channels of `x`; a shared one is left as it is.
+def per_channel(
+    name: str, parameter: Array, axis: int, x: Array, called: str = "num_parameters"
+) -> Array:
+    """Returns a parameter whose last axis is lined up with the channels of `x`.
+
+    `called` is what the module calls the number of channels.
 
     Raises:
         ValueError: if `x` has no such axis, or another number of channels along it.
     """
-    if parameter.ndim == 0:
-        return parameter
-    axis = channel_axis(name, ("num_parameters", parameter.shape[0]), axis, x)
-    return jnp.expand_dims(parameter, tuple(range(1, x.ndim - axis)))
+    axis = channel_axis(name, (called, parameter.shape[-1]), axis, x)
+    end = parameter.ndim
+    return jnp.expand_dims(parameter, tuple(range(end, end + x.ndim - 1 - axis)))
 
 
 def channel_axis(name: str, expected: tuple[str, int], axis: int, x: Array) -> int:
@@ -70,6 +73,40 @@ def larger(x: Array, y: Array) -> Array:
 def initializer(init: Init) -> Callable[..., Any]:
     """Returns `init` if it is an initializer, else the one that starts at that value."""
     return init if callable(init) else jax.nn.initializers.constant(init)
+
+
+def uniform_within(bound: float) -> Callable[..., Array]:
+    """Returns an initializer that draws from -bound to bound."""
+
+    def initialize(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return initialize
+
+
+default_slopes_init = uniform_within(0.2)
+default_hinges_init = jax.nn.initializers.normal(0.5)
+
+
+def positive(init: Init) -> Callable[..., Any]:
+    """Returns the initializer of what `softplus` takes to the value that `init` starts at."""
+
+    def initialize(key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
+        inverse = lambda value: value + log1mexp(value)
+        return _on_values(inverse, initializer(init)(key, shape, dtype))
+
+    return initialize
+
+
+def require_positive(name: str, **inits: Init) -> None:
+    """Refuses numbers to start at that are not positive.
+
+    Raises:
+        ValueError: naming the number and its value.
+    """
+    for argument, init in inits.items():
+        if is_number(init):
+            require(init > 0, f"jaxact.{name}", argument, init, "be positive")
 
 
 def per_piece(initializer: Callable[..., Any], num_pieces: int) -> Callable[..., Any]:

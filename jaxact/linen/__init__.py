@@ -6,5 +6,5 @@ They hold parameters and randomness only; the mathematics is in `jaxact`.
 from .dense import GatedLinear as GatedLinear, Maxout as Maxout
 from .input_dependent import FReLU as FReLU
 from .randomised import RReLU as RReLU
-from .rectifiers import PReLU as PReLU, StarReLU as StarReLU
+from .rectifiers import APL as APL, PReLU as PReLU, SReLU as SReLU, StarReLU as StarReLU
 from .self_gated import Swish as Swish

@@ -25,15 +25,21 @@ class PerChannel(nn.Module):
     param_dtype: Dtype = jnp.float32
     promote_dtype: Callable[..., list[Any]] = promote_dtype
 
-    def _aligned(self, inputs: ArrayLike, **inits: Init) -> list[Array]:
+    def _parameter(self, name: str, init: Init, *entries: int) -> Array:
+        """A parameter, with as many entries for each channel."""
+        shape = parameter_shape(self._title, self.num_parameters)
+        return self.param(name, initializer(init), entries + shape, self.param_dtype)
+
+    def _aligned(self, inputs: ArrayLike, *parameters: Array) -> list[Array]:
         """The inputs and the parameters, in the dtype and the rank for a function of both."""
-        name = f"linen.{type(self).__name__}"
-        shape = parameter_shape(name, self.num_parameters)
-        x = real(inputs, name)
-        values = [
-            self.param(parameter, initializer(init), shape, self.param_dtype)
-            for parameter, init in inits.items()
-        ]
+        x = real(inputs, self._title)
+        values = list(parameters)
         if self.dtype is not None:
             x, *values = self.promote_dtype(x, *values, dtype=self.dtype)
-        return [x, *(per_channel(name, value, self.axis, x) for value in values)]
+        if self.num_parameters == 1:
+            return [x, *values]
+        return [x, *(per_channel(self._title, value, self.axis, x) for value in values)]
+
+    @property
+    def _title(self) -> str:
+        return f"linen.{type(self).__name__}"

@@ -48,4 +48,5 @@ class Swish(PerChannel):
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
-        return swish(*self._aligned(inputs, beta=self.beta_init))
+        beta = self._parameter("beta", self.beta_init)
+        return swish(*self._aligned(inputs, beta))

@@ -1,6 +1,6 @@
 """What NNX modules share whose parameters are one for all elements, or one per channel."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flax import nnx
@@ -31,22 +31,31 @@ class PerChannel(nnx.Module):
         self.promote_dtype = promote_dtype
 
     def _parameter(
-        self, init: Init, metadata: Mapping[str, Any], rngs: nnx.Rngs | None
+        self,
+        init: Init,
+        metadata: Mapping[str, Any],
+        rngs: nnx.Rngs | None,
+        *,
+        entries: tuple[int, ...] = (),
+        within: Callable[[Init], Callable[..., Any]] = initializer,
     ) -> nnx.Param[Array]:
+        """A parameter, with as many entries for each channel; `within` makes an initializer."""
         if callable(init) and rngs is None:
             raise ValueError(
                 f"jaxact.{self._name}: rngs is None, but an initializer draws from it: pass rngs, "
                 "or a number to start at"
             )
         key = rngs.params() if callable(init) and rngs is not None else None
-        return nnx.Param(initializer(init)(key, self._shape, self.param_dtype), **metadata)
+        return nnx.Param(within(init)(key, entries + self._shape, self.param_dtype), **metadata)
 
     def _aligned(self, inputs: ArrayLike, *parameters: nnx.Param[Array]) -> list[Array]:
         """The inputs and the parameters, in the dtype and the rank for a function of both."""
         x = real(inputs, self._name)
-        values = tuple(parameter[...] for parameter in parameters)
+        values = [parameter[...] for parameter in parameters]
         if self.dtype is not None:
             x, *values = self.promote_dtype((x, *values), dtype=self.dtype)
+        if self.num_parameters == 1:
+            return [x, *values]
         return [x, *(per_channel(self._name, value, self.axis, x) for value in values)]
 
     @property
