@@ -1,6 +1,13 @@
 """The activation functions, a family to a file."""
 
-from .exponentials import celu as celu, elu as elu, selu as selu
+from .exponentials import (
+    celu as celu,
+    elish as elish,
+    elu as elu,
+    exponential as exponential,
+    hard_elish as hard_elish,
+    selu as selu,
+)
 from .gates import (
     bilinear as bilinear,
     clamped_swiglu as clamped_swiglu,
@@ -10,6 +17,8 @@ from .gates import (
     swiglu as swiglu,
 )
 from .identity import identity as identity
+from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru as isru
+from .learned_exponentials import pelu as pelu
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
 from .piecewise_linear import apl as apl, srelu as srelu
@@ -34,15 +43,8 @@ from .self_gated_algebraic import (
     hard_silu as hard_silu,
     hard_swish as hard_swish,
 )
-from .self_gated_logistic import (
-    quick_gelu as quick_gelu,
-    silu as silu,
-    swish as swish,
-)
-from .self_gated_normal import (
-    clipped_gelu as clipped_gelu,
-    gelu as gelu,
-)
+from .self_gated_logistic import quick_gelu as quick_gelu, silu as silu, swish as swish
+from .self_gated_normal import clipped_gelu as clipped_gelu, gelu as gelu
 from .self_gated_tanh import mish as mish
 from .shrinkage import (
     hard_shrink as hard_shrink,
@@ -52,6 +54,7 @@ from .shrinkage import (
 from .sigmoids import (
     hard_sigmoid as hard_sigmoid,
     hard_tanh as hard_tanh,
+    laplace as laplace,
     sigmoid as sigmoid,
     soft_sign as soft_sign,
     sparse_sigmoid as sparse_sigmoid,
@@ -67,8 +70,14 @@ from .simplex import (
 )
 from .soft_rectifiers import (
     log1mexp as log1mexp,
+    log_cosh as log_cosh,
     log_sigmoid as log_sigmoid,
     softplus as softplus,
     sparse_plus as sparse_plus,
     squareplus as squareplus,
+)
+from .tanh_variants import (
+    penalized_tanh as penalized_tanh,
+    scaled_tanh as scaled_tanh,
+    sqnl as sqnl,
 )

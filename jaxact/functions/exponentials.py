@@ -1,4 +1,4 @@
-"""Exponential units: a line above zero, a saturating exponential below."""
+"""Exponential units: a line above zero, a saturating exponential below; and exp itself."""
 
 import math
 
@@ -267,3 +267,207 @@ SELU = Kernel(
     x=Kernel(_selu_slope, x=_selu_curvature),
     output=FromOutput(lambda m, y: jnp.where(y > 0, _SCALE, y + _SCALE * _ALPHA)),
 )
+
+
+@activation(
+    formula=lambda m, x: m.exp(x),
+    source="elementary",
+    range=lambda: (0.0, math.inf),
+    ulps=(1.0, 1.0, 1.0),
+    elsewhere={"keras:exponential": {}, "onnx:Exp": {}},
+)
+def exponential(x: ArrayLike) -> Array:
+    """Exponential: positive, and its own slope.
+
+        exponential(x) = exp(x)        exponential'(x) = exp(x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, positive.
+
+    Accuracy:
+        float32: value, slope and curvature 1 ULP. 16 bits: correctly rounded but for at most 2 of
+        the 65,536 inputs.
+
+    Edges:
+        exponential(-inf) = 0, with slope 0; exponential(inf) = inf. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        elementary
+
+    Example:
+        >>> jaxact.exponential(jnp.array([-1.0, 0.0, 1.0]))
+        Array([0.36787945, 1.        , 2.7182817 ], dtype=float32)
+    """
+    return EXPONENTIAL(x)
+
+
+def _exponential(m, x):
+    # Far up, what lifts the exponent elsewhere is taken from it beforehand, and a factor 2.
+    up = x > 32
+    highest = math.log(float(jnp.finfo(x.dtype).max)) + 0.25
+    near = m.clamp(x, m.lowest(x, lift=LIFT), highest)
+    high, low = near - _TURN[0], -_TURN[1]
+    lifted = m.exp(jnp.where(up, high, near), jnp.where(up, low, 0.0), lift=LIFT)
+    return lifted * jnp.where(up, 2.0, DROP)
+
+
+_TURN = 28.41845703125, 0.0005773717077576861  # (LIFT + 1) ln2 in two parts
+
+EXPONENTIAL = Kernel(
+    _exponential,
+    x=Kernel(_exponential, x=Kernel(_exponential, x=_exponential)),
+    output=FromOutput(lambda m, y: y, exact=True),
+)
+
+
+@activation(
+    formula=lambda m, x: m.where(x >= 0, x, m.expm1(x)) / (1 + m.exp(-x)),
+    source="Basirat & Roth, arXiv:1808.00783",
+    kinks=lambda: {0.0: 0.5},
+    range=lambda: (-0.1715728752538099, math.inf),
+    ulps=(3.0, 6.0, 7.0),
+)
+def elish(x: ArrayLike) -> Array:
+    """Exponential linear sigmoid squashing: `silu` above zero, `elu` times the sigmoid below.
+
+        elish(x) = x * sigmoid(x) if x >= 0, else (exp(x) - 1) * sigmoid(x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        float32: value 3, slope 6, curvature 7 ULP, tails included, away from the derivatives' own
+        roots. 16 bits: correctly rounded but for at most 5 of the 65,536 inputs.
+
+    Edges:
+        The slope at 0 is 1/2, from both sides; the curvature there is 1/2, as above zero.
+        elish(-inf) = -0, elish(inf) = inf, with slopes 0 and 1. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Basirat & Roth, arXiv:1808.00783
+
+    Example:
+        >>> jaxact.elish(jnp.array([-1.0, 0.0, 2.0]))
+        Array([-0.1700034,  0.       ,  1.761594 ], dtype=float32)
+    """
+    return ELISH(x)
+
+
+# With w = exp(x) elish is w (w - 1) / (1 + w) below zero. Its slope and curvature are w times a
+# polynomial in w: w^2 + 2 w - 1 and w^3 + 3 w^2 + 5 w - 1. About their roots those cancel unless
+# w - root is computed as root * (exp(x - log(root)) - 1).
+_SLOPE_ROOT = 0.41421356237309503, (0.881373587019543, -2.250545892825866e-17)
+_CURVATURE_ROOT = 0.17950902460291676, (1.7175297959782472, -8.102722327784694e-17)
+
+
+def _elish(m, x):
+    near = m.reach(x)
+    lifted, minus = m.exp_and_expm1(-m.absolute(near), lift=LIFT)
+    return jnp.where(x >= 0, x, lifted * minus * DROP) / (1 + lifted * DROP)
+
+
+def _from_root(m, x, root, log_root):
+    """2^LIFT exp(-abs(x)) for an x within reach; and below zero w - root."""
+    a, below = m.absolute(x), x < 0
+    high, low = m.difference(a, log_root[0])
+    lifted, minus = m.exp_and_expm1(
+        jnp.where(below, -high, -a), jnp.where(below, log_root[1] - low, 0.0), lift=LIFT
+    )
+    return jnp.where(below, root, 1.0) * lifted, root * minus
+
+
+def _elish_slope(m, x):
+    near = m.reach(x)
+    lifted, beyond = _from_root(m, near, *_SLOPE_ROOT)
+    w, a = lifted * DROP, m.absolute(near)
+    factor = jnp.where(x < 0, beyond * (w + (2 + _SLOPE_ROOT[0])), (1 - a) + w)
+    t = lifted * factor / ((1 + w) * (1 + w)) * DROP
+    return jnp.where(x < 0, t, 1 - t)
+
+
+def _elish_curvature(m, x):
+    near, root = m.reach(x), _CURVATURE_ROOT[0]
+    lifted, beyond = _from_root(m, near, *_CURVATURE_ROOT)
+    w, a = lifted * DROP, m.absolute(near)
+    below = beyond * (w * (w + (3 + root)) + (5 + root * (3 + root)))
+    q = 1 + w
+    return lifted * jnp.where(x < 0, below, (2 - a) + w * (2 + a)) / (q * (q * q)) * DROP
+
+
+ELISH = Kernel(_elish, x=Kernel(_elish_slope, x=_elish_curvature))
+
+
+@activation(
+    formula=lambda m, x: m.where(
+        x <= -1, 0 * x, m.where(x < 0, m.expm1(x), x) * m.where(x >= 1, 0 * x + 1, (x + 1) / 2)
+    ),
+    source="Basirat & Roth, arXiv:1808.00783",
+    kinks=lambda: {-1.0: 0.0, 0.0: 0.5, 1.0: 1.0},
+    range=lambda: (-0.09967478, math.inf),
+    ulps=(2.5, 5.0, 2.5),
+)
+def hard_elish(x: ArrayLike) -> Array:
+    """Hard ELiSH: `elish` with straight lines in place of its sigmoid.
+
+        hard_elish(x) = x * gate(x) if x >= 0, else (exp(x) - 1) * gate(x)
+        gate(x) = max(0, min(1, (x + 1) / 2))
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`.
+
+    Accuracy:
+        float32: value 2.5, slope 5, curvature 2.5 ULP, away from the derivatives' own roots. 16
+        bits: correctly rounded but for at most 4 of the 65,536 inputs.
+
+    Edges:
+        The slope at -1 is 0, at 0 it is 1/2, at 1 it is 1; the curvature at -1 and 1 is 0, at 0 it
+        is 1. hard_elish(-inf) = 0, hard_elish(inf) = inf. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Basirat & Roth, arXiv:1808.00783
+
+    Example:
+        >>> jaxact.hard_elish(jnp.array([-2.0, -0.5, 2.0]))
+        Array([-0.        , -0.09836733,  2.        ], dtype=float32)
+    """
+    return HARD_ELISH(x)
+
+
+def _hard_elish(m, x):
+    gate = 0.5 * m.clamp(x, -1.0, 1.0) + 0.5
+    return jnp.where(x >= 0, x, m.expm1(m.clamp(x, -1.0, 0.0))) * gate
+
+
+def _hard_elish_slope(m, x):
+    """gate(x) exp(x) + (exp(x) - 1) / 2 below zero, 1/2 + x above."""
+    near = m.clamp(x, -1.0, 0.0)
+    w, minus = m.exp_and_expm1(near)
+    curved = 0.5 * ((near + 1) * w + minus)
+    return jnp.where(x <= -1, 0.0, jnp.where(x >= 1, 1.0, jnp.where(x >= 0, x + 0.5, curved)))
+
+
+def _hard_elish_curvature(m, x):
+    near = m.clamp(x, -1.0, 0.0)
+    curved = 0.5 * m.exp(near) * (near + 3)
+    return jnp.where(m.absolute(x) >= 1, 0.0, jnp.where(x >= 0, 1.0, curved))
+
+
+HARD_ELISH = Kernel(_hard_elish, x=Kernel(_hard_elish_slope, x=_hard_elish_curvature))

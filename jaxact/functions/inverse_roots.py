@@ -234,8 +234,8 @@ def _bent_identity(m, x):
     a = m.absolute(m.clamp(x, -_far(x), _far(x)))
     r, far = jnp.sqrt(a * a + 1), (a > 16) & (a < 2.0**22)
     rest = jnp.where(far, 1.0, m.with_sign(a, x)) / (r + jnp.where(far, a, 1.0))
-    # Beside zero (r - 1) / x = x / (r + 1) does not cancel. Far out r - 1 is a but for its rounding,
-    # and that is all that tells on which side of a tie of 16 bits the result lies.
+    # Beside zero (r - 1) / x = x / (r + 1) does not cancel. Far out r - 1 is a but for the last
+    # place, and that is all that tells on which side of a tie of 16 bits the result lies.
     close = x * m.at_most(1 + 0.5 * rest, 1.5 - float(jnp.finfo(x.dtype).eps))
     return jnp.where(far, (x + 0.5 * a - 0.5) + 0.5 * rest, close)
 

@@ -1,10 +1,13 @@
 """Sigmoids: functions that level off on both sides."""
 
+import math
+
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import require_ordered
+from .. import _normal as normal
+from .._arguments import is_number, require, require_ordered
 from .._arithmetic import DROP, LIFT, is_short
 from .._catalog import activation
 from .._derivatives import FromMask, FromOutput, Kernel
@@ -199,6 +202,122 @@ SOFT_SIGN = Kernel(
     _soft_sign,
     x=Kernel(_soft_sign_slope, x=Kernel(_soft_sign_curvature, x=_soft_sign_third)),
     output=FromOutput(lambda m, y: (1 - m.absolute(y)) ** 2),
+)
+
+
+@activation(
+    formula=lambda m, x, mu=0.707107, sigma=0.282095: (
+        m.erfc(-(x - mu) / (sigma * m.sqrt(m.number("2")))) / 2
+    ),
+    source="Ma et al., Mega, arXiv:2209.10655, with the constants of its implementations",
+    samples=({"mu": 0.707107, "sigma": 0.282095}, {"mu": -0.3, "sigma": 1.7}),
+    range=lambda mu=0.707107, sigma=0.282095: (0.0, 1.0),
+    ulps=(4.5, 3.0, 5.5),
+    elsewhere={"hf:laplace": {}},
+)
+def laplace(x: ArrayLike, mu: ArrayLike = 0.707107, sigma: ArrayLike = 0.282095) -> Array:
+    """Laplace attention function: the share of normal numbers below x.
+
+        laplace(x) = P(mu + sigma * Z < x), with a standard normal Z
+        laplace'(x) = exp(-((x - mu) / sigma)^2 / 2) / (sigma * sqrt(2 * pi))
+
+    By default it resembles the square of a rectifier between 0 and 1: there mu is sqrt(1/2), sigma
+    is sqrt(1 / (4 pi)), to six digits.
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        mu: where it is 1/2; a number, or an array that broadcasts against x.
+        sigma: how wide the step is, positive; likewise.
+
+    Returns:
+        Array of the shape of `x` (and `mu`, `sigma`, broadcast) and of the float dtype of `x`.
+
+    Accuracy:
+        float32: value 4.5, slope 3, curvature 5.5 ULP, tails included, away from the derivatives'
+        own roots. 16 bits: correctly rounded but for at most 5 of the 65,536 inputs.
+
+    Edges:
+        laplace(-inf) = 0, laplace(inf) = 1, with slope 0. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `sigma` is a number and not positive, or if a parameter does not broadcast
+            against `x`.
+
+    Source:
+        Ma et al., Mega, arXiv:2209.10655, with the constants of its implementations
+
+    Example:
+        >>> jaxact.laplace(jnp.array([0.0, 0.707107, 1.0]))
+        Array([0.00609446, 0.5       , 0.85042965], dtype=float32)
+    """
+    if is_number(sigma):
+        require(sigma > 0, "jaxact.laplace", "sigma", sigma, "be positive")
+    return LAPLACE(x, mu, sigma)
+
+
+def _standardized(m, x, mu, sigma):
+    """u = (x - mu) / sigma: whether it is negative, and its magnitude in two parts."""
+    reach = normal.farthest(x) * sigma
+    distance, rest = m.difference(m.clamp(x, mu - reach, mu + reach), mu)
+    u, low = m.quotient(distance, sigma)
+    low = rest / sigma if low is None else low + rest / sigma
+    below = jnp.signbit(u)
+    return below, m.absolute(u), jnp.where(below, -low, low)
+
+
+def _laplace(m, x, mu, sigma):
+    below, a, low = _standardized(m, x, mu, sigma)
+    tail = normal.tail(m, a, low) * DROP
+    return jnp.where(below, tail, 1 - tail)
+
+
+def _laplace_density(m, a, low, sigma):
+    return normal.density(m, a, low) * (1 / math.sqrt(2 * math.pi) / sigma)
+
+
+def _laplace_slope(m, x, mu, sigma):
+    _, a, low = _standardized(m, x, mu, sigma)
+    return _laplace_density(m, a, low, sigma) * DROP
+
+
+def _laplace_curvature(m, x, mu, sigma):
+    below, a, low = _standardized(m, x, mu, sigma)
+    y = a * _laplace_density(m, a, low, sigma) / sigma * DROP
+    return jnp.where(below, y, -y)
+
+
+def _laplace_third(m, x, mu, sigma):
+    _, a, low = _standardized(m, x, mu, sigma)
+    return (a - 1) * (a + 1) * _laplace_density(m, a, low, sigma) / (sigma * sigma) * DROP
+
+
+def _laplace_by_mu(m, x, mu, sigma):
+    return -_laplace_slope(m, x, mu, sigma)
+
+
+def _laplace_slope_by_mu(m, x, mu, sigma):
+    return -_laplace_curvature(m, x, mu, sigma)
+
+
+def _laplace_by_sigma(m, x, mu, sigma):
+    return sigma * _laplace_curvature(m, x, mu, sigma)
+
+
+def _laplace_slope_by_sigma(m, x, mu, sigma):
+    return sigma * _laplace_third(m, x, mu, sigma)
+
+
+LAPLACE = Kernel(
+    _laplace,
+    x=Kernel(
+        _laplace_slope,
+        x=Kernel(_laplace_curvature, x=_laplace_third),
+        mu=_laplace_slope_by_mu,
+        sigma=_laplace_slope_by_sigma,
+    ),
+    mu=Kernel(_laplace_by_mu, x=_laplace_slope_by_mu),
+    sigma=Kernel(_laplace_by_sigma, x=_laplace_slope_by_sigma),
 )
 
 

@@ -7,9 +7,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import is_number, require
-from .._arithmetic import DROP, LIFT
+from .._arithmetic import DROP, LIFT, polynomial
 from .._catalog import activation
 from .._derivatives import FromOutput, Kernel
+from .sigmoids import TANH
 
 
 @activation(
@@ -391,3 +392,84 @@ SPARSE_PLUS = Kernel(
     _sparse_plus,
     x=Kernel(_sparse_plus_slope, x=_sparse_plus_curvature),
 )
+
+
+@activation(
+    formula=lambda m, x: m.log(m.cosh(x)),
+    source="elementary; as a loss in common use",
+    range=lambda: (0.0, math.inf),
+    ulps=(2.0, 3.0, 4.0),
+)
+def log_cosh(x: ArrayLike) -> Array:
+    """Logarithm of the hyperbolic cosine: abs(x) - log(2) with its corner rounded.
+
+        log_cosh(x) = log((exp(x) + exp(-x)) / 2)        log_cosh'(x) = tanh(x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, not negative.
+
+    Accuracy:
+        float32: value 2, slope 3, curvature 4 ULP, tails included. 16 bits: correctly rounded but
+        for at most 8 of the 65,536 inputs.
+
+    Edges:
+        log_cosh(-inf) = inf, log_cosh(inf) = inf, with slopes -1 and 1. NaN gives NaN, with slope
+        NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        elementary; as a loss in common use
+
+    Example:
+        >>> jaxact.log_cosh(jnp.array([-2.0, 0.0, 0.5]))
+        Array([1.3250028 , 0.        , 0.12011451], dtype=float32)
+    """
+    return LOG_COSH(x)
+
+
+def _log_cosh(m, x):
+    a = m.absolute(x)
+    gate = m.decay(m.reach(a, 2.0), 2.0)
+    far = m.log1p(gate.lifted, gate.e) * DROP - m.distance(_LN2[x.dtype], a)
+    square = m.at_most(a, 1.0) * m.at_most(a, 1.0)
+    return jnp.where(a > 0.75, far, square * polynomial(square, *_LOG_COSH[x.dtype]))
+
+
+_LN2 = {
+    jnp.dtype(jnp.float32): (0.6931471824645996, -1.904654299957768e-09),
+    jnp.dtype(jnp.float64): (0.6931471805599453, 2.3190468138462996e-17),
+}
+# log(cosh(x)) / x^2 in powers of x^2, interpolated at Chebyshev points for abs(x) <= 0.755, with
+# relative errors of 5e-9 and 3e-18.
+_LOG_COSH = {
+    jnp.dtype(jnp.float32): (
+        -0.000425896919,
+        0.0020091108,
+        -0.00669636932,
+        0.0222157811,
+        -0.0833330231,
+        0.499999998,
+    ),
+    jnp.dtype(jnp.float64): (
+        1.6862111324443674e-07,
+        -1.0789959422922779e-06,
+        3.940776156784213e-06,
+        -1.1692593810935252e-05,
+        3.2675213350561855e-05,
+        -9.096100538064107e-05,
+        0.00025657512520269553,
+        -0.0007386022616611253,
+        0.0021869487957576535,
+        -0.006746031743172025,
+        0.022222222222148567,
+        -0.08333333333333258,
+        0.5,
+    ),
+}
+
+LOG_COSH = Kernel(_log_cosh, x=TANH)

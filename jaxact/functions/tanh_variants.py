@@ -1,0 +1,250 @@
+"""Variants of tanh: scaled, penalized below zero, made of parabolas."""
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from .._arithmetic import DROP, LIFT
+from .._catalog import activation
+from .._derivatives import Kernel
+from .sigmoids import _tanh, _tanh_curvature, _tanh_slope
+
+
+@activation(
+    formula=lambda m, x, alpha=1.7159, beta=2 / 3: alpha * m.tanh(beta * x),
+    source="LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998, section 4.4",
+    samples=({"alpha": 1.7159, "beta": 2 / 3}, {"alpha": 0.6, "beta": 2.0}),
+    range=lambda alpha=1.7159, beta=2 / 3: (-alpha, alpha),
+    ulps=(3.5, 5.0, 6.5),
+    elsewhere={"onnx:ScaledTanh": {"alpha": 1.0, "beta": 0.5}},
+)
+def scaled_tanh(x: ArrayLike, alpha: ArrayLike = 1.7159, beta: ArrayLike = 2 / 3) -> Array:
+    """Scaled tanh: by default the one with value 1 at 1 and -1 at -1, nearly.
+
+        scaled_tanh(x) = alpha * tanh(beta * x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        alpha: the limit at inf; a number, or an array that broadcasts against x.
+        beta: how fast it gets there; likewise.
+
+    Returns:
+        Array of the shape of `x` (and `alpha`, `beta`, broadcast) and of the float dtype of `x`.
+
+    Accuracy:
+        float32: value 3.5, slope 5, curvature 6.5 ULP, tails included. 16 bits: correctly rounded
+        but for at most 8 of the 65,536 inputs.
+
+    Edges:
+        For beta > 0: scaled_tanh(-inf) = -alpha, scaled_tanh(inf) = alpha, with slope 0. NaN gives
+        NaN, with slope NaN. (Paddle's stanh has beta = 0.67.)
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if a parameter does not broadcast against `x`.
+
+    Source:
+        LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998, section 4.4
+
+    Example:
+        >>> jaxact.scaled_tanh(jnp.array([-1.0, 0.0, 3.0]))
+        Array([-0.9999973,  0.       ,  1.654175 ], dtype=float32)
+    """
+    return SCALED_TANH(x, alpha, beta)
+
+
+def _scaled_tanh(m, x, alpha, beta):
+    info = jnp.finfo(x.dtype)
+    is_line = m.absolute(x) < float(info.tiny) / float(info.eps)  # beta * x may vanish there
+    return jnp.where(is_line, alpha * beta * x, alpha * m.tanh(beta * x))
+
+
+def _bell(m, x, beta):
+    """2^LIFT / cosh(beta x)^2."""
+    gate = m.decay(m.reach(x, 2 * beta), 2 * beta)
+    q = 1 + gate.e
+    return 4 * gate.lifted / (q * q)
+
+
+def _bell_slope(m, x, beta):
+    """2^LIFT times the slope of 1 / cosh^2 at beta x."""
+    high, rest = m.product(m.reach(x, 2 * beta), 2 * beta)
+    low = None if rest is None else jnp.where(jnp.signbit(high), rest, -rest)
+    lifted, minus = m.exp_and_expm1(-m.absolute(high), low, lift=LIFT)
+    q = 1 + lifted * DROP
+    return m.with_sign(8 * lifted * -minus / (q * (q * q)), -high)
+
+
+def _scaled_tanh_slope(m, x, alpha, beta):
+    return alpha * beta * _bell(m, x, beta) * DROP
+
+
+def _scaled_tanh_curvature(m, x, alpha, beta):
+    return alpha * (beta * beta) * _bell_slope(m, x, beta) * DROP
+
+
+def _scaled_tanh_by_alpha(m, x, alpha, beta):
+    return _scaled_tanh(m, x, 1.0, beta)
+
+
+def _scaled_tanh_slope_by_alpha(m, x, alpha, beta):
+    return _scaled_tanh_slope(m, x, 1.0, beta)
+
+
+def _scaled_tanh_by_beta(m, x, alpha, beta):
+    return alpha * (m.reach(x, 2 * beta) * _bell(m, x, beta)) * DROP
+
+
+def _scaled_tanh_slope_by_beta(m, x, alpha, beta):
+    near = m.reach(x, 2 * beta)
+    return alpha * (_bell(m, x, beta) + beta * near * _bell_slope(m, x, beta)) * DROP
+
+
+SCALED_TANH = Kernel(
+    _scaled_tanh,
+    x=Kernel(
+        _scaled_tanh_slope,
+        x=_scaled_tanh_curvature,
+        alpha=_scaled_tanh_slope_by_alpha,
+        beta=_scaled_tanh_slope_by_beta,
+    ),
+    alpha=Kernel(
+        _scaled_tanh_by_alpha, x=_scaled_tanh_slope_by_alpha, alpha=lambda m, x, alpha, beta: 0 * x
+    ),
+    beta=Kernel(_scaled_tanh_by_beta, x=_scaled_tanh_slope_by_beta),
+)
+
+
+@activation(
+    formula=lambda m, x, alpha=0.25: m.where(x >= 0, m.tanh(x), alpha * m.tanh(x)),
+    source="Xu, Huang & Li, arXiv:1602.05980; Eger, Youssef & Gurevych, EMNLP 2018, "
+    "arXiv:1901.02671",
+    samples=({"alpha": 0.25}, {"alpha": 0.3}),
+    kinks=lambda alpha=0.25: {0.0: 1.0},
+    range=lambda alpha=0.25: (-alpha, 1.0),
+    ulps=(3.5, 4.0, 6.0),
+)
+def penalized_tanh(x: ArrayLike, alpha: ArrayLike = 0.25) -> Array:
+    """Penalized tanh: tanh above zero, a fraction of it below.
+
+        penalized_tanh(x) = tanh(x) if x >= 0, else alpha * tanh(x)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+        alpha: the fraction below zero; a number, or an array that broadcasts against x.
+
+    Returns:
+        Array of the shape of `x` (and `alpha`, broadcast) and of the float dtype of `x`.
+
+    Accuracy:
+        float32: value 3.5, slope 4, curvature 6 ULP, tails included. 16 bits: correctly rounded but
+        for at most 8 of the 65,536 inputs.
+
+    Edges:
+        The slope at 0 is 1, the curvature there 0. penalized_tanh(-inf) = -alpha,
+        penalized_tanh(inf) = 1, with slope 0. NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `alpha` does not broadcast against `x`.
+
+    Source:
+        Xu, Huang & Li, arXiv:1602.05980; Eger, Youssef & Gurevych, EMNLP 2018, arXiv:1901.02671
+
+    Example:
+        >>> jaxact.penalized_tanh(jnp.array([-1.0, 0.0, 1.0]))
+        Array([-0.19039856,  0.        ,  0.76159424], dtype=float32)
+    """
+    return PENALIZED_TANH(x, alpha)
+
+
+def _penalized_tanh(m, x, alpha):
+    return _penalized(x, alpha, _tanh(m, x))
+
+
+def _penalized_tanh_slope(m, x, alpha):
+    return _penalized(x, alpha, _tanh_slope(m, x))
+
+
+def _penalized_tanh_curvature(m, x, alpha):
+    return _penalized(x, alpha, _tanh_curvature(m, x))
+
+
+def _penalized(x, alpha, y):
+    return jnp.where(x >= 0, y, alpha * y)
+
+
+def _penalized_tanh_by_alpha(m, x, alpha):
+    return jnp.where(x >= 0, 0.0, _tanh(m, x))
+
+
+def _penalized_tanh_slope_by_alpha(m, x, alpha):
+    return jnp.where(x >= 0, 0.0, _tanh_slope(m, x))
+
+
+PENALIZED_TANH = Kernel(
+    _penalized_tanh,
+    x=Kernel(
+        _penalized_tanh_slope, x=_penalized_tanh_curvature, alpha=_penalized_tanh_slope_by_alpha
+    ),
+    alpha=Kernel(_penalized_tanh_by_alpha, x=_penalized_tanh_slope_by_alpha),
+)
+
+
+@activation(
+    formula=lambda m, x: m.where(
+        x >= 2,
+        0 * x + 1,
+        m.where(x >= 0, x - x * x / 4, m.where(x > -2, x + x * x / 4, 0 * x - 1)),
+    ),
+    source="Wuraola & Patel, IJCNN 2018, doi:10.1109/IJCNN.2018.8489043",
+    kinks=lambda: {-2.0: 0.0, 0.0: 1.0, 2.0: 0.0},
+    range=lambda: (-1.0, 1.0),
+    ulps=(1.5, 0.5, 0.0),
+)
+def sqnl(x: ArrayLike) -> Array:
+    """Square nonlinearity: tanh made of two parabolas and two constants.
+
+        sqnl(x) = -1 if x < -2, x + x^2 / 4 if -2 <= x < 0, x - x^2 / 4 if 0 <= x <= 2, 1 if x > 2
+        sqnl'(x) = max(0, 1 - abs(x) / 2)
+
+    Args:
+        x: pre-activations of any shape and real dtype; integers become the default float.
+
+    Returns:
+        Array of the shape and float dtype of `x`, between -1 and 1.
+
+    Accuracy:
+        float32: value 1.5 ULP, slope half an ULP, curvature exact. 16 bits: correctly rounded.
+
+    Edges:
+        The slope is continuous; the curvature at -2, 0 and 2 is 0. sqnl(-inf) = -1, sqnl(inf) = 1.
+        NaN gives NaN, with slope NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+
+    Source:
+        Wuraola & Patel, IJCNN 2018, doi:10.1109/IJCNN.2018.8489043
+
+    Example:
+        >>> jaxact.sqnl(jnp.array([-3.0, -1.0, 0.5]))
+        Array([-1.    , -0.75  ,  0.4375], dtype=float32)
+    """
+    return SQNL(x)
+
+
+def _sqnl(m, x):
+    near = m.clamp(x, -2.0, 2.0)
+    return near * (1 - 0.25 * m.absolute(near))
+
+
+def _sqnl_slope(m, x):
+    return 1 - 0.5 * m.at_most(m.absolute(x), 2.0)
+
+
+def _sqnl_curvature(m, x):
+    return jnp.where((m.absolute(x) < 2) & (x != 0), m.with_sign(jnp.full_like(x, 0.5), -x), 0.0)
+
+
+SQNL = Kernel(_sqnl, x=Kernel(_sqnl_slope, x=_sqnl_curvature))
