@@ -103,8 +103,8 @@ def _isru_by_alpha(m, x, alpha):
 
 
 def _isru_slope_by_alpha(m, x, alpha):
-    y = _isru(m, x, alpha)
-    return -1.5 * (y * y) * _isru_slope(m, x, alpha)
+    y, s = _isru(m, x, alpha), _square_plus_one(x, alpha)
+    return (-1.5 * y) * y / (s * jnp.sqrt(s))
 
 
 ISRU = Kernel(

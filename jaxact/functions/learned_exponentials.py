@@ -85,19 +85,27 @@ def _pelu_slope_by_a(m, x, a, b):
 
 def _pelu_by_b(m, x, a, b):
     """-a x / b^2, times exp(x / b) below zero."""
-    below = m.clamp(x, m.lowest(x, lift=LIFT) * b, 0.0) * _exp_of_quotient(m, x, b, 1.0)
-    return -a / (b * b) * jnp.where(x >= 0, x, below)
+    factor = -a / (b * b) * m.at_least(x, m.lowest(x, lift=LIFT) * b)
+    return jnp.where(x >= 0, factor, _exp_of_quotient(m, x, b, factor))
 
 
 def _pelu_slope_by_b(m, x, a, b):
     """-a / b^2, times (1 + x / b) exp(x / b) below zero."""
-    u = m.clamp(x / b, m.lowest(x, lift=LIFT), 0.0)
-    return -a / (b * b) * jnp.where(x >= 0, 1.0, (1 + u) * _exp_of_quotient(m, x, b, 1.0))
+    factor = -a / (b * b) * (1 + m.clamp(x / b, m.lowest(x, lift=LIFT), 0.0))
+    return jnp.where(x >= 0, factor, _exp_of_quotient(m, x, b, factor))
+
+
+def _pelu_by_b_twice(m, x, a, b):
+    """2 a x / b^3, times (1 + x / (2 b)) exp(x / b) below zero."""
+    high, low = m.quotient(m.at_least(x, m.lowest(x, lift=LIFT) * b), b)
+    beyond = 2 + high if low is None else (2 + high) + low
+    factor = a / (b * b) * high * jnp.where(x >= 0, 2.0, beyond)
+    return jnp.where(x >= 0, factor, _exp_of_quotient(m, x, b, factor))
 
 
 PELU = Kernel(
     _pelu,
     x=Kernel(_pelu_slope, x=_pelu_curvature, a=_pelu_slope_by_a, b=_pelu_slope_by_b),
     a=Kernel(_pelu_by_a, x=_pelu_slope_by_a),
-    b=Kernel(_pelu_by_b, x=_pelu_slope_by_b),
+    b=Kernel(_pelu_by_b, x=_pelu_slope_by_b, b=_pelu_by_b_twice),
 )

@@ -68,11 +68,18 @@ def _bell(m, x, beta):
 
 def _bell_slope(m, x, beta):
     """2^LIFT times the slope of 1 / cosh^2 at beta x."""
-    high, rest = m.product(m.reach(x, 2 * beta), 2 * beta)
-    low = None if rest is None else jnp.where(jnp.signbit(high), rest, -rest)
-    lifted, minus = m.exp_and_expm1(-m.absolute(high), low, lift=LIFT)
+    a, rest, sign = _twice(m, x, beta)
+    lifted, minus = m.exp_and_expm1(-a, -rest, lift=LIFT)
     q = 1 + lifted * DROP
-    return m.with_sign(8 * lifted * -minus / (q * (q * q)), -high)
+    return m.with_sign(8 * lifted * -minus / (q * (q * q)), -sign)
+
+
+def _twice(m, x, beta):
+    """abs(2 beta x) in two parts, no farther than exp is lifted, and what has its sign."""
+    high, rest = m.product(m.reach(x, 2 * beta), 2 * beta)
+    if rest is None:
+        rest = jnp.zeros_like(high)
+    return m.absolute(high), jnp.where(jnp.signbit(high), -rest, rest), high
 
 
 def _scaled_tanh_slope(m, x, alpha, beta):
@@ -96,9 +103,27 @@ def _scaled_tanh_by_beta(m, x, alpha, beta):
 
 
 def _scaled_tanh_slope_by_beta(m, x, alpha, beta):
-    near = m.reach(x, 2 * beta)
-    return alpha * (_bell(m, x, beta) + beta * near * _bell_slope(m, x, beta)) * DROP
+    """alpha (1 - 2 t tanh(t)) / cosh(t)^2 with t = beta x, its root kept exact.
 
+    With a = 2 t and E = exp(-a) it is 4 alpha E (1 - a + E (1 + a)) / (1 + E)^3.
+    """
+    a, rest, _ = _twice(m, x, beta)
+    root, root_rest, e_there = _ROOT
+    distance, low = m.difference(a, root)
+    low = low + (rest - root_rest)
+    lifted, minus = m.exp_and_expm1(-distance, -low, lift=LIFT)
+    bend = e_there * (1 + a) * minus - (1 - e_there) * (distance + low)
+    q = 1 + e_there * lifted * DROP
+    return alpha * (4 * e_there) * lifted * bend / (q * (q * q)) * DROP
+
+
+def _scaled_tanh_by_beta_twice(m, x, alpha, beta):
+    near = m.reach(x, 2 * beta)
+    return alpha * (near * (near * _bell_slope(m, x, beta))) * DROP
+
+
+# where a tanh(a / 2) is 1, in two parts, and exp(-a) there
+_ROOT = 1.5434046384182085, -7.079881422148652e-17, 0.21365245239002242
 
 SCALED_TANH = Kernel(
     _scaled_tanh,
@@ -111,7 +136,9 @@ SCALED_TANH = Kernel(
     alpha=Kernel(
         _scaled_tanh_by_alpha, x=_scaled_tanh_slope_by_alpha, alpha=lambda m, x, alpha, beta: 0 * x
     ),
-    beta=Kernel(_scaled_tanh_by_beta, x=_scaled_tanh_slope_by_beta),
+    beta=Kernel(
+        _scaled_tanh_by_beta, x=_scaled_tanh_slope_by_beta, beta=_scaled_tanh_by_beta_twice
+    ),
 )
 
 
