@@ -27,12 +27,17 @@ Polynomial = Sequence[Any]  # coefficients, lowest power first: fractions, or nu
 
 
 @activation(
-    formula=lambda m, x, numerator, denominator: sum(a * x**i for i, a in enumerate(numerator))
-    / (1 + m.abs(sum(b * x**j for j, b in enumerate(denominator, 1)))),
+    formula=lambda m, x, numerator, denominator: (
+        sum(a * x**i for i, a in enumerate(numerator))
+        / (1 + m.abs(sum(b * x**j for j, b in enumerate(denominator, 1))))
+    ),
     source="Molina, Schramowski & Kersting, ICLR 2020, arXiv:1907.06732, equation 2",
     samples=(
-        {"numerator": (0.0, 1.0, 0.0, 1 / 9, 0.0, 1 / 945), "denominator": (0.0, 4 / 9, 0.0, 1 / 63)},
-        {"numerator": (0.0, 1.0, 0.2, 0.3, 0.0, 0.05), "denominator": (0.5, 0.0, 0.25)},
+        {
+            "numerator": (0.0, 1.0, 0.0, 0.37890625, 0.0, 0.25),
+            "denominator": (0.0, 0.65625, 0.0, 0.5),
+        },
+        {"numerator": (0.0, 1.0, 0.2, 0.41, 0.0, 0.11), "denominator": (0.41, 0.0, 0.11)},
     ),
     kinks=lambda numerator, denominator: (
         {0.0: numerator[1] - numerator[0] * denominator[0]} if denominator[0] else {}
@@ -59,10 +64,15 @@ def rational(x: ArrayLike, numerator: Rows, denominator: Rows) -> Array:
         Array of the shape of `x` (and the coefficients, broadcast) and of the float dtype of `x`.
 
     Accuracy:
-        TBD
+        float32: value 4, slope 7, curvature 10 ULP away from the curvature's roots for the two
+        settings that are tested, whose terms hardly cancel. In general the error is that of
+        Horner's scheme: some eps of the sum of the terms' magnitudes, over the denominator. 16
+        bits: likewise half an ULP. Reverse mode keeps x only.
 
     Edges:
-        TBD
+        Where the sum in the denominator vanishes, its magnitude is taken to rise on. Where both
+        highest coefficients are not 0, rational(-inf) and rational(inf) are the limits; else they
+        may be NaN. NaN gives NaN, with slope NaN.
 
     Raises:
         TypeError: if `x` is complex.
@@ -90,7 +100,7 @@ def _rational_kernel(above: int, below: int) -> Kernel:
     def derivative(order: int):
         @named("x", *names)
         def _rational(m, x, *coefficients):
-            return _evaluate(x, coefficients[:above], (0.0, *coefficients[above:]), order)
+            return _evaluate(x, coefficients[:above], coefficients[above:], order)
 
         return _rational
 
@@ -98,45 +108,58 @@ def _rational_kernel(above: int, below: int) -> Kernel:
     return Kernel(value, x=Kernel(slope, x=curvature))
 
 
-def _evaluate(x: Array, numerator: Polynomial, v: Polynomial, order: int) -> Array:
-    """The derivative of some order of numerator / (1 + abs(v))."""
-    if all(map(is_number, (*numerator, *v))):
-        numerator, v = ([Fraction(c) for c in p] for p in (numerator, v))
-    even, odd = _numerator_of_derivative(numerator, v, order)
-    degree = len(v) - 1
-    far = jnp.abs(x) > 1
-    large = jnp.where(far, x, 1.0)
-    u = jnp.where(far, 1 / large, x)
+def _evaluate(x: Array, numerator: Polynomial, denominator: Polynomial, order: int) -> Array:
+    """The derivative of some order of numerator / (1 + abs(x * denominator))."""
+    if all(map(is_number, (*numerator, *denominator))):
+        numerator, denominator = ([Fraction(c) for c in p] for p in (numerator, denominator))
+    degree = len(denominator)
+    highest = max(len(numerator) - 1 + order * (degree - 1), degree * (order + 1))
+    beyond = jnp.abs(x) > 2.0 ** (64 // highest)  # from there on powers of x might leave the format
+    inverse = 1 / jnp.where(beyond, x, 1.0)
+    quotient = jnp.abs(inverse) ** degree + jnp.abs(_horner(denominator, inverse))  # Q / x^degree
+    far = beyond & (quotient > 2.0 ** -(96 // (order + 1)))  # else no power of x is large in Q
+    u = jnp.where(far, inverse, x)
 
-    def value(p: Polynomial, formal: int) -> Array:
-        """The polynomial, divided by x to its formal degree where x is far."""
-        p = [float(c) if isinstance(c, Fraction) else c for c in p]
-        p = [*p, *[0.0] * (formal + 1 - len(p))]
-        chosen = [jnp.where(far, high, low) for high, low in zip(p, reversed(p), strict=True)]
-        return functools.reduce(lambda y, c: y * u + c, chosen)
+    def polynomial(coefficients: Polynomial) -> Array:
+        """The polynomial; where x is far, divided by its highest power of x."""
+        pairs = zip(coefficients, coefficients[::-1], strict=True)
+        return _horner([jnp.where(far, lower, higher) for lower, higher in pairs], u)
 
-    below = value(v, degree)
-    negative = below < 0
-    q = jnp.where(far, jnp.abs(u) ** degree, 1.0) + jnp.where(negative, -below, below)
-    formal = len(numerator) - 1 + order * max(degree - 1, 0)
-    y = value(even, formal)
-    flip = far & (x < 0) if degree % 2 else False  # where x^degree is negative
-    if odd:
-        part = value(odd, formal)
-        y = y + jnp.where(negative ^ flip, -part, part)
-    y = y / q ** (order + 1)
-    left = formal - degree * (order + 1)  # powers of x that are not in the quotient
-    y = y * (large**left if left >= 0 else (1 / large) ** -left)
-    return jnp.where(flip, -y, y) if degree * (order + 1) % 2 else y
+    w = polynomial(_floats(denominator))  # v / x, or v / x^degree
+    turned = (x < 0) if degree % 2 else (x < 0) & ~far
+    negative = (w != 0) & ((w < 0) ^ turned)  # the sign of v; w may have been flushed to 0
+    q = jnp.where(far, jnp.abs(u) ** degree, 1.0) + jnp.abs(w) * jnp.where(far, 1.0, jnp.abs(u))
+
+    def with_sign(a, b):
+        """a + s b, where s is the sign of v."""
+        if is_number(b) and not b:
+            return a
+        return jnp.where(negative, *_floats([a - b, a + b]))
+
+    parts = zip_longest(*_numerator_of_derivative(numerator, denominator, order), fillvalue=0)
+    y = polynomial(_floats([with_sign(a, b) for a, b in parts])) / q ** (order + 1)
+    powers = len(numerator) - 1 - degree - order  # of x, that the quotient lacks where x is far
+    for _ in range(abs(powers)):
+        y = y * jnp.where(far, x if powers > 0 else inverse, 1.0)
+    return jnp.where(far & (x < 0), -y, y) if degree * (order + 1) % 2 else y
 
 
-def _numerator_of_derivative(p: Polynomial, v: Polynomial, order: int) -> tuple[list, list]:
-    """N[order], as its part without the sign of v, and what the sign multiplies."""
-    even, odd = list(p), []
+def _floats(coefficients: Polynomial) -> list:
+    return [float(c) if is_number(c) else c for c in coefficients]
+
+
+def _horner(coefficients: Polynomial, u: Array) -> Array:
+    """The polynomial with these coefficients, highest power first."""
+    return functools.reduce(lambda y, c: y * u + c, _floats(coefficients))
+
+
+def _numerator_of_derivative(p: Polynomial, b: Polynomial, order: int) -> tuple[list, list]:
+    """N[order], as the part without the sign of v and the part that it multiplies."""
+    even, odd = list(p), [0] * len(p)
     for k in range(1, order + 1):
         even, odd = (
-            _sum(_slope(even), _bracket(odd, v, k)),
-            _sum(_slope(odd), _bracket(even, v, k)),
+            _sum(_slope(even), _bracket(odd, b, k)),
+            _sum(_slope(odd), _bracket(even, b, k)),
         )
     return even, odd
 
@@ -149,11 +172,11 @@ def _sum(p: Polynomial, q: Polynomial) -> list:
     return [a + b for a, b in zip_longest(p, q, fillvalue=0)]
 
 
-def _bracket(p: Polynomial, v: Polynomial, k: int) -> list:
-    """p' v - k p v', for a v without a constant."""
-    result: list = [0] * max(len(p) + len(v) - 2, 0) if p else []
+def _bracket(p: Polynomial, b: Polynomial, k: int) -> list:
+    """p' v - k p v', for v = b[0] x + b[1] x^2 + ..."""
+    result: list = [0] * (len(p) + len(b) - 1)
     for i, a in enumerate(p):
-        for j, b in enumerate(v[1:], 1):
+        for j, c in enumerate(b, 1):
             if i != k * j:
-                result[i + j - 1] = result[i + j - 1] + (i - k * j) * (a * b)
+                result[i + j - 1] = result[i + j - 1] + (i - k * j) * (a * c)
     return result
