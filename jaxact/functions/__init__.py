@@ -68,7 +68,9 @@ from .simplex import (
     logsumexp as logsumexp,
     one_hot as one_hot,
     softmax as softmax,
+    softmin as softmin,
 )
+from .simplex_samples import gumbel_softmax as gumbel_softmax
 from .soft_rectifiers import (
     log1mexp as log1mexp,
     log_cosh as log_cosh,
@@ -77,6 +79,7 @@ from .soft_rectifiers import (
     sparse_plus as sparse_plus,
     squareplus as squareplus,
 )
+from .sparse_simplex import entmax as entmax, hardmax as hardmax, sparsemax as sparsemax
 from .tanh_variants import (
     penalized_tanh as penalized_tanh,
     scaled_tanh as scaled_tanh,

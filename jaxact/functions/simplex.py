@@ -127,6 +127,48 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
     return _log_softmax(axis_indices("log_softmax", axis, x.ndim), x, where)
 
 
+@activation(
+    formula=lambda m, xs: _softmax_formula(m, [-x for x in xs]),
+    source="softmax of the negative: Bridle, NIPS 1989",
+    kind="axis",
+    range=lambda: (0.0, 1.0),
+    elsewhere={"torch:softmin": {}},
+)
+def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+    """Softmin: probabilities in proportion to the exponentials of the negative entries.
+
+        softmin(x) = softmax(-x)
+
+    Args:
+        x: numbers of any shape and real dtype, such as costs; integers become the default float.
+        axis: the axis, or axes, along which the probabilities sum to 1; None for all.
+        where: the entries that take part, a mask that broadcasts against x; by default all.
+
+    Returns:
+        Array of the shape and float dtype of `x`; 0 where an entry takes no part.
+
+    Accuracy:
+        That of `softmax`. Reverse mode keeps the output only.
+
+    Edges:
+        An entry of inf takes no part, as if it were masked: it gets 0, and so does every entry of a
+        row in which none takes part. An entry of -inf or NaN makes its row NaN.
+
+    Raises:
+        TypeError: if `x` is complex.
+        ValueError: if `x` has no such axis.
+
+    Source:
+        softmax of the negative: Bridle, NIPS 1989
+
+    Example:
+        >>> jaxact.softmin(jnp.array([1.0, 2.0, 3.0]))
+        Array([0.66524094, 0.24472848, 0.09003057], dtype=float32)
+    """
+    x = real(x, "softmin")
+    return _softmax(axis_indices("softmin", axis, x.ndim), -x, where)
+
+
 def logsumexp(
     a: ArrayLike,
     axis: Axis = None,

@@ -1,0 +1,98 @@
+"""Samples on the simplex: relaxed draws of one among several."""
+
+import functools
+
+import jax
+from jax import Array, lax
+from jax.typing import ArrayLike
+
+from .._arguments import axis_index, broadcast, is_number, real, require
+from .._catalog import activation
+from .._derivatives import compute_dtype
+from .simplex import softmax
+from .sparse_simplex import first_largest
+
+
+def _formula(m, xs, key=None, temperature=1.0, hard=False):
+    """Without a key: the noise is 0."""
+    total = sum(m.exp(x / temperature) for x in xs)
+    return [m.exp(x / temperature) / total for x in xs]
+
+
+@activation(
+    formula=_formula,
+    source="Jang, Gu & Poole, ICLR 2017, arXiv:1611.01144; Maddison, Mnih & Teh, ICLR 2017, "
+    "arXiv:1611.00712",
+    kind="axis",
+    samples=({"key": None, "temperature": 1.0}, {"key": None, "temperature": 0.5}),
+    range=lambda **_: (0.0, 1.0),
+    elsewhere={"torch:gumbel_softmax": {}},
+)
+def gumbel_softmax(
+    x: ArrayLike,
+    key: ArrayLike | None,
+    *,
+    temperature: float | Array = 1.0,
+    hard: bool = False,
+    axis: int = -1,
+) -> Array:
+    """Gumbel-softmax: a relaxed draw of one entry, with probabilities softmax(x).
+
+        gumbel_softmax(x, key) = softmax((x + g) / temperature), g = -log(-log(u)), u uniform
+
+    The largest entry is the one drawn; as the temperature falls the others vanish.
+
+    Args:
+        x: unnormalized log-probabilities of any shape and real dtype; integers become the default
+            float.
+        key: a key of jax.random; None leaves the noise out.
+        temperature: positive; a number, or an array that broadcasts against x.
+        hard: whether the result is the draw itself, one-hot, with the gradient of the relaxed one
+            (straight-through).
+        axis: the axis along which one entry is drawn.
+
+    Returns:
+        Array of the shape and float dtype of `x` (and of `temperature`, broadcast).
+
+    Accuracy:
+        That of `softmax` of the noisy logits, which are computed in float32 or wider. Reverse mode
+        keeps the input and the key, and draws the noise again.
+
+    Edges:
+        An entry of -inf is never drawn. An entry of inf or NaN makes its row NaN.
+
+    Raises:
+        TypeError: if `x` or `temperature` is complex, or if the key is none.
+        ValueError: if `temperature` is a number that is not positive, or does not broadcast against
+            `x`; if `x` has no such axis.
+
+    Source:
+        Jang, Gu & Poole, ICLR 2017, arXiv:1611.01144; Maddison, Mnih & Teh, ICLR 2017,
+        arXiv:1611.00712
+
+    Example:
+        >>> draw = jaxact.gumbel_softmax(jnp.zeros((2, 5)), jax.random.key(0), hard=True)
+        >>> jnp.sum(draw, axis=-1)
+        Array([1., 1.], dtype=float32)
+    """
+    known = is_number(temperature)
+    if known:
+        require(temperature > 0, "jaxact.gumbel_softmax", "temperature", temperature, "be positive")
+    divisor = temperature if known else real(temperature, "gumbel_softmax")
+    x = real(x, "gumbel_softmax")
+    x, rest = broadcast("gumbel_softmax", x, {} if known else {"temperature": divisor})
+    axis = axis_index("gumbel_softmax", axis, x.ndim)
+    return _draw(axis, hard, float(temperature) if known else None, x, key, *rest)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.checkpoint, static_argnums=(0, 1, 2))  # keeps the arguments only
+def _draw(axis: int, hard: bool, number: float | None, x: Array, key, *array: Array) -> Array:
+    wide = compute_dtype(x)
+    logits = x.astype(wide)
+    if key is not None:
+        logits = logits + jax.random.gumbel(key, x.shape, wide)
+    relaxed = softmax(logits / (array[0].astype(wide) if array else number), axis)
+    if not hard:
+        return relaxed.astype(x.dtype)
+    return (first_largest(axis, logits) + (relaxed - lax.stop_gradient(relaxed))).astype(x.dtype)
