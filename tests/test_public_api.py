@@ -38,7 +38,7 @@ FLOORS = {
         "_whole",
     },
     "functions": {"functions"},
-    "rooms": {"backward", "theory", "names", "_expectations", "_modules"},
+    "rooms": {"backward", "theory", "names", "_expectations", "_initializers", "_modules"},
     "modules": {"nnx", "linen", "diagnostics"},
 }
 

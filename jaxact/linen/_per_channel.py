@@ -12,7 +12,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
-from .._modules import Init, initializer, parameter_shape, per_channel
+from .._initializers import Init, initializer
+from .._modules import parameter_shape, per_channel
 
 
 class PerChannel(nn.Module):
@@ -25,10 +26,18 @@ class PerChannel(nn.Module):
     param_dtype: Dtype = jnp.float32
     promote_dtype: Callable[..., list[Any]] = promote_dtype
 
-    def _parameter(self, name: str, init: Init, *entries: int) -> Array:
-        """A parameter, with as many entries for each channel."""
-        shape = parameter_shape(self._title, self.num_parameters)
-        return self.param(name, initializer(init), entries + shape, self.param_dtype)
+    def _parameter(
+        self,
+        called: str,
+        init: Init,
+        *,
+        entries: tuple[int, ...] = (),
+        within: Callable[..., Callable[..., Any]] = initializer,
+    ) -> Array:
+        """A parameter, with as many entries for each channel; `within` makes its initializer."""
+        shape = entries + parameter_shape(self._title, self.num_parameters)
+        initialize = within(init, self._title, f"{called}_init")
+        return self.param(called, initialize, shape, self.param_dtype)
 
     def _aligned(self, inputs: ArrayLike, *parameters: Array) -> list[Array]:
         """The inputs and the parameters, in the dtype and the rank for a function of both."""

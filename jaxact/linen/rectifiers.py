@@ -7,13 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import require
-from .._modules import (
-    Init,
-    default_hinges_init,
-    default_slopes_init,
-    positive,
-    require_positive,
-)
+from .._initializers import Init, default_hinges_init, default_slopes_init, positive
 from ..functions import apl, prelu, softplus, srelu, star_relu
 from ._per_channel import PerChannel
 
@@ -157,10 +151,9 @@ class SReLU(PerChannel):
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
-        require_positive(self._title, width_init=self.width_init)
         lower = self._parameter("lower", self.lower_init)
         lower_slope = self._parameter("lower_slope", self.lower_slope_init)
-        width = self._parameter("width", positive(self.width_init))
+        width = self._parameter("width", self.width_init, within=positive)
         upper_slope = self._parameter("upper_slope", self.upper_slope_init)
         x, lower, lower_slope, width, upper_slope = self._aligned(
             inputs, lower, lower_slope, width, upper_slope
@@ -189,7 +182,7 @@ class APL(PerChannel):
         dtype: the dtype of the computation and of the result; by default that of x, whatever
             `param_dtype` is, and the default float for integers.
         param_dtype: the dtype of the parameters.
-        promote_dtype: brings x, slopes, hinges to `dtype`, where one is given.
+        promote_dtype: brings x, slopes and hinges to `dtype`, where one is given.
 
     Raises:
         ValueError: if num_parameters < 1 or num_hinges < 1, if x has no such axis, or another
@@ -218,6 +211,6 @@ class APL(PerChannel):
         """Returns the activations of `inputs`, an array of any shape."""
         count = self.num_hinges
         require(count >= 1, f"jaxact.{self._title}", "num_hinges", count, "be 1 or more")
-        slopes = self._parameter("slopes", self.slopes_init, count)
-        hinges = self._parameter("hinges", self.hinges_init, count)
+        slopes = self._parameter("slopes", self.slopes_init, entries=(count,))
+        hinges = self._parameter("hinges", self.hinges_init, entries=(count,))
         return apl(*self._aligned(inputs, slopes, hinges))

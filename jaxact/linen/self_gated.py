@@ -6,7 +6,7 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._modules import Init
+from .._initializers import Init
 from ..functions import swish
 from ._per_channel import PerChannel
 

@@ -9,7 +9,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
-from .._modules import Init, initializer, parameter_shape, per_channel
+from .._initializers import Init, initializer
+from .._modules import parameter_shape, per_channel
 
 
 class PerChannel(nnx.Module):
@@ -32,21 +33,23 @@ class PerChannel(nnx.Module):
 
     def _parameter(
         self,
+        called: str,
         init: Init,
         metadata: Mapping[str, Any],
         rngs: nnx.Rngs | None,
         *,
         entries: tuple[int, ...] = (),
-        within: Callable[[Init], Callable[..., Any]] = initializer,
+        within: Callable[..., Callable[..., Any]] = initializer,
     ) -> nnx.Param[Array]:
-        """A parameter, with as many entries for each channel; `within` makes an initializer."""
+        """A parameter, with as many entries for each channel; `within` makes its initializer."""
         if callable(init) and rngs is None:
             raise ValueError(
                 f"jaxact.{self._name}: rngs is None, but an initializer draws from it: pass rngs, "
                 "or a number to start at"
             )
         key = rngs.params() if callable(init) and rngs is not None else None
-        return nnx.Param(within(init)(key, entries + self._shape, self.param_dtype), **metadata)
+        initialize = within(init, self._name, f"{called}_init")
+        return nnx.Param(initialize(key, entries + self._shape, self.param_dtype), **metadata)
 
     def _aligned(self, inputs: ArrayLike, *parameters: nnx.Param[Array]) -> list[Array]:
         """The inputs and the parameters, in the dtype and the rank for a function of both."""

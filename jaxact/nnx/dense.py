@@ -14,7 +14,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from .._arguments import real, require
-from .._modules import per_piece
+from .._initializers import per_piece
 from ..functions import maxout, swiglu
 
 

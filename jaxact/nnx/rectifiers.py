@@ -12,13 +12,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import require
-from .._modules import (
-    Init,
-    default_hinges_init,
-    default_slopes_init,
-    positive,
-    require_positive,
-)
+from .._initializers import Init, default_hinges_init, default_slopes_init, positive
 from ..functions import apl, prelu, softplus, srelu, star_relu
 from ._per_channel import PerChannel
 
@@ -72,7 +66,9 @@ class PReLU(PerChannel):
         negative_slope_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
         super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
-        self.negative_slope = self._parameter(negative_slope_init, negative_slope_metadata, rngs)
+        self.negative_slope = self._parameter(
+            "negative_slope", negative_slope_init, negative_slope_metadata, rngs
+        )
 
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
@@ -133,8 +129,8 @@ class StarReLU(PerChannel):
         bias_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
         super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
-        self.scale = self._parameter(scale_init, scale_metadata, rngs)
-        self.bias = self._parameter(bias_init, bias_metadata, rngs)
+        self.scale = self._parameter("scale", scale_init, scale_metadata, rngs)
+        self.bias = self._parameter("bias", bias_init, bias_metadata, rngs)
 
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
@@ -211,11 +207,14 @@ class SReLU(PerChannel):
         upper_slope_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
         super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
-        require_positive(self._name, width_init=width_init)
-        self.lower = self._parameter(lower_init, lower_metadata, rngs)
-        self.lower_slope = self._parameter(lower_slope_init, lower_slope_metadata, rngs)
-        self.width = self._parameter(width_init, width_metadata, rngs, within=positive)
-        self.upper_slope = self._parameter(upper_slope_init, upper_slope_metadata, rngs)
+        self.lower = self._parameter("lower", lower_init, lower_metadata, rngs)
+        self.lower_slope = self._parameter(
+            "lower_slope", lower_slope_init, lower_slope_metadata, rngs
+        )
+        self.width = self._parameter("width", width_init, width_metadata, rngs, within=positive)
+        self.upper_slope = self._parameter(
+            "upper_slope", upper_slope_init, upper_slope_metadata, rngs
+        )
 
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
@@ -288,8 +287,12 @@ class APL(PerChannel):
     ):
         super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
         require(num_hinges >= 1, f"jaxact.{self._name}", "num_hinges", num_hinges, "be 1 or more")
-        self.slopes = self._parameter(slopes_init, slopes_metadata, rngs, entries=(num_hinges,))
-        self.hinges = self._parameter(hinges_init, hinges_metadata, rngs, entries=(num_hinges,))
+        self.slopes = self._parameter(
+            "slopes", slopes_init, slopes_metadata, rngs, entries=(num_hinges,)
+        )
+        self.hinges = self._parameter(
+            "hinges", hinges_init, hinges_metadata, rngs, entries=(num_hinges,)
+        )
         self.num_hinges = num_hinges
 
     def __call__(self, inputs: ArrayLike) -> Array:

@@ -11,7 +11,7 @@ from flax.typing import Dtype, PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._modules import Init
+from .._initializers import Init
 from ..functions import swish
 from ._per_channel import PerChannel
 
@@ -64,7 +64,7 @@ class Swish(PerChannel):
         beta_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
         super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
-        self.beta = self._parameter(beta_init, beta_metadata, rngs)
+        self.beta = self._parameter("beta", beta_init, beta_metadata, rngs)
 
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""

@@ -1,0 +1,82 @@
+"""Exponential units that learn their limit and their width."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from flax.nnx.nn.dtypes import promote_dtype
+from flax.typing import Dtype, PromoteDtypeFn
+from jax import Array
+from jax.typing import ArrayLike
+
+from .._initializers import Init, positive
+from ..functions import pelu, softplus
+from ._per_channel import PerChannel
+
+
+class PELU(PerChannel):
+    """Parametric exponential linear unit: an ELU that learns its limit and its width.
+
+    Computes `jaxact.pelu(x, softplus(a), softplus(b))`; it starts as `jaxact.elu`, as in the paper.
+
+    Both numbers must be positive, and are whatever is learned: the parameters hold what softplus
+    takes to them. (The paper keeps them above 0.1 by clipping after each step.)
+
+    Args:
+        num_parameters: 1 for one pair of numbers that all elements share, as in the paper for each
+            layer, or the number of channels of x for one pair each.
+        axis: the axis of x that holds the channels; shared numbers need none.
+        a_init: the positive number that minus the limit at -inf starts at, or an initializer of
+            positive numbers.
+        b_init: likewise, of the width of the bend.
+        dtype: the dtype of the computation and of the result; by default that of x, whatever
+            `param_dtype` is, and the default float for integers.
+        param_dtype: the dtype of the parameters.
+        promote_dtype: brings the tuple `(x, a, b)` to `dtype`, where one is given.
+        rngs: the stream `params` gives a key to an initializer; numbers need none.
+        a_metadata: metadata of `a`, such as its sharding.
+        b_metadata: metadata of `b`.
+
+    Attributes:
+        a: `nnx.Param` of shape (), or (num_parameters,) if there are several.
+        b: `nnx.Param` of the same shape.
+
+    Raises:
+        ValueError: if num_parameters < 1, if a_init or b_init is a number and not positive, or for
+            an initializer without `rngs`; when called, if x has no such axis, or another number of
+            channels along it.
+        TypeError: when called, if x is complex.
+
+    Source:
+        Trottier, Giguere & Chaib-draa, arXiv:1605.09332
+
+    Example:
+        >>> layer = jaxact.nnx.PELU()
+        >>> layer(jnp.array([-1.0, 0.0, 2.0]))
+        Array([-0.63212055,  0.        ,  2.        ], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        *,
+        axis: int = -1,
+        a_init: Init = 1.0,
+        b_init: Init = 1.0,
+        dtype: Dtype | None = None,
+        param_dtype: Dtype = jnp.float32,
+        promote_dtype: PromoteDtypeFn = promote_dtype,
+        rngs: nnx.Rngs | None = None,
+        a_metadata: Mapping[str, Any] = MappingProxyType({}),
+        b_metadata: Mapping[str, Any] = MappingProxyType({}),
+    ):
+        super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
+        self.a = self._parameter("a", a_init, a_metadata, rngs, within=positive)
+        self.b = self._parameter("b", b_init, b_metadata, rngs, within=positive)
+
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Returns the activations of `inputs`, an array of any shape."""
+        x, a, b = self._aligned(inputs, self.a, self.b)
+        return pelu(x, softplus(a), softplus(b))

@@ -1,0 +1,174 @@
+"""What is particular to the modules that learn a shape, or gate a dense layer."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from test_every_module import NNX, X, arguments_of, disturbed, linen_layer, nnx_layer
+from test_residuals import kept
+from test_sharding import collectives
+
+import jaxact
+import jaxact.linen
+import jaxact.nnx
+
+# How they start
+
+STARTS = {
+    "Swish": jaxact.silu,
+    "StarReLU": lambda x: 0.8944 * jaxact.squared_relu(x) - 0.4472,
+    "SReLU": lambda x: jaxact.leaky_relu(x, 0.2),
+    "PELU": jaxact.elu,
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_a_layer_starts_as_the_function_of_its_paper(name):
+    np.testing.assert_allclose(nnx_layer(name).module(X), STARTS[name](X), rtol=1e-5, atol=1e-6)
+
+
+def test_hinges_start_as_in_the_code_of_their_authors():
+    """Fails if the slopes are drawn from [0, 0.2)."""
+    parameters = nnx_layer("APL", num_parameters=6, num_hinges=2000).parameters
+    slopes, hinges = parameters["slopes"], parameters["hinges"]
+    assert slopes.shape == hinges.shape == (2000, 6)
+    assert -0.2 <= slopes.min() < -0.199
+    assert 0.199 < slopes.max() <= 0.2
+    np.testing.assert_allclose(hinges.std(), 0.5, rtol=0.03)
+
+
+# What keeps them as they must be
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_the_bends_of_srelu_keep_their_order_whatever_is_learned(build):
+    """Fails if the upper bend is a parameter of its own."""
+    layer = build("SReLU", num_parameters=6)
+    learned = disturbed(layer.parameters, size=20.0)
+    x = jnp.broadcast_to(learned["lower"], X.shape)
+    for step in (0.0, 1e-3):  # just above the lower bend the function is the identity
+        above = x + step * jnp.broadcast_to(jaxact.softplus(learned["width"]), X.shape)
+        np.testing.assert_allclose(layer.apply(learned, above), above, rtol=1e-6)
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_a_number_to_start_at_that_must_be_positive_is_refused_otherwise(build):
+    for name, argument in (("SReLU", "width_init"), ("PELU", "a_init"), ("PELU", "b_init")):
+        for number in (0.0, -1.0):
+            with pytest.raises(ValueError, match=f"{name}: {argument} is {number}, but must be po"):
+                build(name, **{argument: number})
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_a_sequence_to_start_at_has_an_entry_for_each_term(build):
+    slopes = (-0.25, 0.5)
+    layer = build("APL", num_parameters=6, num_hinges=2, slopes_init=slopes, hinges_init=(0.0, 1.0))
+    np.testing.assert_allclose(
+        layer.apply(layer.parameters, X), jaxact.apl(X, slopes, (0.0, 1.0)), rtol=1e-6
+    )
+
+
+def test_no_hinges_are_refused():
+    for build in (nnx_layer, linen_layer):
+        with pytest.raises(ValueError, match="APL: num_hinges is 0, but must be 1 or more"):
+            build("APL", num_hinges=0)
+
+
+# What they share with the neighbourhood
+
+
+def test_frelu_is_the_larger_of_x_and_a_normalized_depthwise_convolution():
+    """Fails if the window mixes channels, or if statistics are not those of the batch."""
+    layer = jaxact.nnx.FReLU(6, rngs=nnx.Rngs(0))
+    kernel = np.asarray(layer.conv.kernel[...])
+    assert kernel.shape == (3, 3, 1, 6)
+    padded = np.pad(np.asarray(X), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    threshold = sum(
+        padded[:, i : i + 5, j : j + 4] * kernel[i, j, 0] for i in range(3) for j in range(3)
+    )
+    mean, variance = threshold.mean((0, 1, 2)), threshold.var((0, 1, 2))
+    normalized = (threshold - mean) / np.sqrt(variance + 1e-5)
+    np.testing.assert_allclose(layer(X), np.maximum(X, normalized), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.norm.mean[...], 0.01 * mean, rtol=1e-4, atol=1e-7)
+    layer.eval()
+    mean, variance = (np.asarray(a[...]) for a in (layer.norm.mean, layer.norm.var))
+    normalized = (threshold - mean) / np.sqrt(variance + 1e-5)
+    np.testing.assert_allclose(layer(X), np.maximum(X, normalized), rtol=1e-4, atol=1e-5)
+
+
+def test_frelu_of_linen_updates_its_running_averages():
+    layer = jaxact.linen.FReLU()
+    variables = layer.init(jax.random.key(0), X, use_running_average=False)
+    y, changed = layer.apply(variables, X, use_running_average=False, mutable=["batch_stats"])
+    assert y.shape == X.shape
+    assert (changed["batch_stats"]["norm"]["mean"] != 0).all()
+    with pytest.raises(ValueError, match="use_running_average"):
+        layer.apply(variables, X)
+
+
+def test_frelu_keeps_a_bit_for_which_of_the_two_is_larger():
+    x = jax.random.normal(jax.random.key(0), (2, 8, 8, 8))
+    threshold = jnp.flip(x, axis=0)
+    larger = jaxact._modules.larger
+    _, leaves = kept(larger, (x, threshold), compiled=False)
+    assert sum(leaf.nbytes for leaf in leaves) == x.size / 8
+    np.testing.assert_array_equal(larger(x, threshold), jnp.maximum(x, threshold))
+
+
+# Gated layers
+
+
+@pytest.mark.parametrize("gate", [jaxact.swiglu, jaxact.geglu, jaxact.reglu, jaxact.bilinear])
+def test_a_gated_layer_gates_one_dense_layer_by_another(gate):
+    x = X[0, 0]
+    layer = nnx_layer("GatedLinear", x, out_features=8, activation=gate)
+    p = disturbed(layer.parameters)
+    maps = [
+        np.asarray(x) @ np.asarray(p[name]["kernel"]) + np.asarray(p[name]["bias"])
+        for name in ("gate", "value")
+    ]
+    np.testing.assert_allclose(layer.apply(p, x), gate(*maps), rtol=1e-4, atol=1e-5)
+    assert p["gate"]["kernel"].shape == (6, 8)
+
+
+def test_a_gated_layer_keeps_the_input_and_its_two_maps():
+    """In bfloat16; fails if the activated gate is kept too."""
+    x = X[0, 0].astype(jnp.bfloat16)
+    layer = nnx_layer("GatedLinear", x, out_features=64, param_dtype=jnp.bfloat16, use_bias=False)
+    _, leaves = kept(lambda x: layer.apply(layer.parameters, x), (x,), compiled=False)
+    activations = [leaf for leaf in leaves if leaf.shape == (4, 64)]
+    assert len(activations) == 2
+    assert all(leaf.dtype == jnp.bfloat16 for leaf in activations)
+
+
+def mesh():
+    return jax.make_mesh((2, 4), ("data", "model"), axis_types=(AxisType.Auto,) * 2)
+
+
+def placed(tree, where, spec):
+    """Arrays with their last axis sharded over `model`."""
+    shard = lambda a: jax.device_put(a, NamedSharding(where, P(*(None,) * (a.ndim - 1), spec)))
+    return jax.tree.map(shard, tree)
+
+
+def test_a_gated_layer_whose_features_are_sharded_does_not_communicate():
+    where, x = mesh(), X[0, 0]
+    layer = nnx_layer("GatedLinear", x, out_features=16)
+    parameters = placed(layer.parameters, where, "model")
+    x = jax.device_put(x, NamedSharding(where, P("data", None)))
+    assert not collectives(layer.apply, parameters, x)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NNX if "num_parameters" in arguments_of(NNX[name])]
+)
+def test_an_activation_with_parameters_per_channel_does_not_communicate(name):
+    where, x = mesh(), jnp.tile(X, (1, 1, 1, 2))[..., :8]
+    layer = nnx_layer(name, x, num_parameters=8)
+    parameters = placed(layer.parameters, where, "model")
+    x = jax.device_put(x, NamedSharding(where, P("data", None, None, "model")))
+    assert not collectives(layer.apply, parameters, x)
+    by_x = jax.grad(lambda parameters, x: jnp.sum(layer.apply(parameters, x) ** 2), 1)
+    assert not collectives(by_x, parameters, x)
