@@ -332,8 +332,14 @@ def polynomial(x: Array, highest: float | Array, second: float | Array, *rest) -
 
 
 def _unseen(high: Any, a: Array) -> Array:
-    """A constant as an array that XLA does not see, or it would add other constants to it first."""
-    return lax.optimization_barrier(jnp.asarray(high, a.dtype)) if is_number(high) else high
+    """A constant as an array that XLA does not see, or it would add other constants to it first.
+
+    Behind a barrier together with `a`, which is traced: a barrier of constants alone would be
+    evaluated, and the constant seen again, under `jax.ensure_compile_time_eval`.
+    """
+    if not is_number(high):
+        return high
+    return lax.optimization_barrier((a, jnp.asarray(high, a.dtype)))[1]
 
 
 def _tanh_by_expm1(m, x: Array) -> Array:
@@ -399,7 +405,7 @@ def _reduced_expm1(v: Array, low: Array | None = None, lift: int = 0) -> tuple[A
     """2^(n+lift) and expm1(r), with v + low = n ln2 + r and abs(r) <= ln2 / 2."""
     # The barrier keeps XLA from simplifying (w + c) - c to w. A float-to-integer conversion would
     # say the same, but the CPU backend makes it saturate, which costs more than the exponential.
-    magic = lax.optimization_barrier(np.float32(_ROUND + lift))
+    magic = _unseen(_ROUND + lift, v)
     shifted = v * np.float32(1 / _LN2) + magic
     n = shifted - magic
     scale = lax.bitcast_convert_type(

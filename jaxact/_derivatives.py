@@ -181,8 +181,8 @@ class Kernel:
     def _require_output(self, numbers: Numbers) -> None:
         if self.output is None:
             raise ValueError(
-                f"the slope of jaxact.{self.name} is not a function of its output: "
-                "call it as it is, or see jaxact.backward for other ways to keep less"
+                f"the slope of jaxact.{self.name} is not a function of its output: call it as it "
+                "is, which keeps one array at most, or let jaxact.backward.few_bit keep two bits"
             )
         if not self._follows_from_output(numbers):
             given = dict(zip(self.arguments[1:], numbers, strict=True))
@@ -321,13 +321,13 @@ def scale(kernel: Kernel, numbers: Numbers, residuals, factors, t: Array, dtype)
     Linear in t (and in each factor); reverse mode keeps `residuals` and `factors` as they are.
     All arrays broadcast: they have the rank of the result, or are scalars.
     """
-    operands = _varying_alike(*residuals, *factors, t)
+    operands = varying_alike(*residuals, *factors, t)
     return _scale(
         *operands, kernel=kernel, numbers=numbers, residuals=len(residuals), dtype=jnp.dtype(dtype)
     )
 
 
-def _varying_alike(*operands: Array) -> list[Array]:
+def varying_alike(*operands: Array) -> list[Array]:
     """Under `shard_map`, makes operands vary over the same mesh axes, as functions of `lax` do."""
     axes = [jax.typeof(a).mat.varying for a in operands]
     every = frozenset().union(*axes)
@@ -421,7 +421,7 @@ def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals:
     back = scale(kernel, numbers, others[:residuals], others[residuals:], ct, wide)
     if summed:
         back = _sum_to(back, unknown.shape).astype(unknown.dtype)
-    result[position] = _sharded_alike(back, unknown.sharding)
+    result[position] = sharded_alike(back, unknown.sharding)
     return result
 
 
@@ -435,7 +435,7 @@ def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     return jnp.sum(x, axes, keepdims=True)
 
 
-def _sharded_alike(x: Array, sharding) -> Array:
+def sharded_alike(x: Array, sharding) -> Array:
     """Under explicit sharding, a cotangent has the sharding of what it belongs to."""
     explicit = not sharding.mesh.empty and sharding.mesh.are_all_axes_explicit
     return jax.sharding.reshard(x, sharding) if explicit else x

@@ -11,9 +11,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import Array
 
-from ._catalog import CATALOG
+from . import _few_bit
+from ._arguments import real, require
+from ._catalog import CATALOG, Entry
 from ._derivatives import keeping
+from ._levels import fit
 
 
 def lean(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,20 +50,14 @@ def lean(f: Callable[..., Any]) -> Callable[..., Any]:
         >>> jax.grad(f)(-1.0)
         Array(0.36787945, dtype=float32, weak_type=True)
     """
-    kernel_function = f.func if isinstance(f, functools.partial) else f
-    entry = CATALOG.get(getattr(kernel_function, "__name__", ""))
-    if entry is None or entry.function is not kernel_function:
-        raise TypeError(
-            f"jaxact.backward.lean needs an activation of jaxact, got {f!r}: "
-            "pass a function such as jaxact.elu, or a functools.partial of one"
-        )
+    entry = _declaration("lean", f)
     if entry.kind != "elementwise":
         raise ValueError(
             f"the slope of jaxact.{entry.name} is not a function of its output element by element: "
             "use it as it is"
         )
 
-    @functools.wraps(kernel_function)
+    @functools.wraps(entry.function)
     def kept(*args, **kwargs):
         with keeping("output"):
             return f(*args, **kwargs)
@@ -67,3 +66,85 @@ def lean(f: Callable[..., Any]) -> Callable[..., Any]:
     if all(p.default is not inspect.Parameter.empty for p in parameters):
         jax.eval_shape(kept, jax.ShapeDtypeStruct((), jnp.float32))  # refuses early
     return kept
+
+
+def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
+    """The same function, whose slope is rounded to one of a few levels, kept in a few bits.
+
+    The values are exact, bit for bit. Reverse mode keeps which level each element has, packed, 8 /
+    bits of them to the byte (three bits take four), and nothing else. Levels and the jumps between
+    them are those with the least mean square error of the slope for standard normal inputs, found
+    for each function and setting when it is first called. So the gradient is approximate (docs/
+    memory.md has its cosine with the true one); the derivative of the gradient is the true one.
+
+    Args:
+        f: an elementwise activation of jaxact, or a `functools.partial` of one.
+        bits: how many are kept per element: 1, 2, 3 or 4.
+
+    Returns:
+        A function with the signature of `f` but that parameters after x are numbers, not arrays,
+        with the same values and all transformations.
+
+    Raises:
+        TypeError: if `f` is not an activation of jaxact.
+        ValueError: if `f` is not elementwise or `bits` out of range; when called, if a parameter is
+            an array.
+
+    Source:
+        Novikov et al., Few-Bit Backward, ICML 2023, arXiv:2202.00441
+
+    Example:
+        >>> f = jaxact.backward.few_bit(jaxact.gelu)
+        >>> jax.grad(f)(3.0)
+        Array(1.0654774, dtype=float32, weak_type=True)
+    """
+    entry = _declaration("few_bit", f)
+    if entry.kind != "elementwise":
+        raise ValueError(
+            f"jaxact.{entry.name} is not elementwise, so that few bits do not tell its slope: "
+            "use it as it is"
+        )
+    require(bits in (1, 2, 3, 4), "jaxact.backward.few_bit", "bits", bits, "be 1, 2, 3 or 4")
+    signature = inspect.signature(entry.function)
+
+    @functools.wraps(entry.function)
+    def coded(*args, **kwargs):
+        given = f.keywords if isinstance(f, functools.partial) else {}
+        call = signature.bind(*(f.args if given else ()), *args, **{**given, **kwargs})
+        x, *parameters = call.arguments.items()
+        for name, value in parameters:
+            if isinstance(value, Array | np.ndarray):
+                raise ValueError(
+                    f"jaxact.{entry.name}: {name} is an array, but the levels of its few_bit are "
+                    "fitted beforehand: pass a Python number"
+                )
+        x = real(x[1], entry.name, keep_integers=True)
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            return f(*args, **kwargs)  # without a slope
+        return _few_bit.coded(_coding(entry.name, tuple(parameters), bits), x)
+
+    return coded
+
+
+@functools.cache
+def _coding(name: str, parameters: tuple[tuple[str, Any], ...], bits: int) -> _few_bit.Coding:
+    entry = CATALOG[name]
+    function = functools.partial(entry.function, **dict(parameters))
+    levels = fit(function, 2**bits, entry.domain(**dict(parameters)))
+    return _few_bit.Coding(entry.function, parameters, levels)
+
+
+def _declaration(name: str, f: Callable[..., Any]) -> Entry:
+    """What the catalogue says about a function.
+
+    Raises:
+        TypeError: if it has no such function.
+    """
+    function = f.func if isinstance(f, functools.partial) else f
+    entry = CATALOG.get(getattr(function, "__name__", ""))
+    if entry is None or entry.function is not function:
+        raise TypeError(
+            f"jaxact.backward.{name} needs an activation of jaxact, got {f!r}: "
+            "pass a function such as jaxact.elu, or a functools.partial of one"
+        )
+    return entry

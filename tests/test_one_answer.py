@@ -59,6 +59,15 @@ def test_float32_inputs_have_one_value(case):
     assert differing(jnp.concatenate([case(part) for part in (xs[:777], xs[777:])]), expected) == 0
 
 
+@over(typical_cases())
+def test_constants_may_be_evaluated_while_tracing(case):
+    x = case.inputs()
+    both = lambda *x: jax.vjp(case, *x)[1](case(*x))
+    expected = case(*x), both(*x)
+    with jax.ensure_compile_time_eval():
+        assert identical((case(*x), both(*x)), expected)
+
+
 @_DTYPES
 @over(cases("gate", "axis"))
 def test_rows_of_sixteen_bits_have_one_value_and_one_gradient(case, dtype):

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
@@ -74,7 +74,7 @@ def _maxout(num_pieces: int, axis: int, x: Array) -> Array:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _largest(num_pieces: int, x: Array) -> Array:
-    return _winner(num_pieces, x)[0]
+    return _running(num_pieces, x)[0]
 
 
 @functools.partial(_largest.defjvp, symbolic_zeros=True)
@@ -83,10 +83,12 @@ def _largest_jvp(num_pieces: int, primals, tangents):
     y = whole(_largest, (num_pieces,), x)
     if isinstance(t, SymbolicZero):
         return y, jnp.zeros_like(y)
-    _, index = _winner(num_pieces, x)
     bits = width(num_pieces)
-    bits = bits if fits_shards(index, 8 // bits) else 8
-    return y, _pick(num_pieces, bits, pack(index, bits), t)
+    bits = bits if fits_shards(y, 8 // bits) else 8
+    packed = whole(_packed_winner, (num_pieces, bits), lax.stop_gradient(x))
+    # Together, or XLA would put the packing off, and keep what it packs.
+    y, packed = lax.optimization_barrier((y, packed))
+    return y, _pick(num_pieces, bits, packed, t)
 
 
 @functools.partial(jax.checkpoint, static_argnums=(0, 1))  # keeps the packed index, nothing else
@@ -98,7 +100,16 @@ def _pick(num_pieces: int, bits: int, packed: Array, t: Array) -> Array:
     return jnp.sum(jnp.where(chosen, groups, jnp.zeros_like(groups)), axis=-1)
 
 
-def _winner(num_pieces: int, x: Array) -> tuple[Array, Array]:
+def _packed_winner(num_pieces: int, bits: int, x: Array) -> Array:
+    by_platform = {"cpu": _running, "default": _found}  # which XLA makes the least of
+    index = lax.platform_dependent(
+        x,
+        **{name: lambda x, f=f: f(num_pieces, x)[1] for name, f in by_platform.items()},
+    )
+    return pack(index, bits)
+
+
+def _running(num_pieces: int, x: Array) -> tuple[Array, Array]:
     """The largest piece and its index: the first among equals, a NaN before any number."""
     groups = split_last(x, num_pieces)
     best = groups[..., 0]
@@ -108,4 +119,15 @@ def _winner(num_pieces: int, x: Array) -> tuple[Array, Array]:
         better = (piece > best) | (jnp.isnan(piece) & ~jnp.isnan(best))
         best = jnp.where(better, piece, best)
         index = jnp.where(better, np.uint8(i), index)
+    return best, index
+
+
+def _found(num_pieces: int, x: Array) -> tuple[Array, Array]:
+    """The same, the index found by comparing all pieces with the largest."""
+    best, _ = _running(num_pieces, x)
+    groups = split_last(x, num_pieces)
+    index = jnp.full(best.shape, num_pieces - 1, jnp.uint8)
+    for i in reversed(range(num_pieces - 1)):
+        piece = groups[..., i]
+        index = jnp.where((piece == best) | jnp.isnan(piece), np.uint8(i), index)
     return best, index

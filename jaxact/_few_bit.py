@@ -1,0 +1,171 @@
+"""Slopes in few bits: the derivative rule of `backward.few_bit`.
+
+The tangent is level(code(x)) * t. Where it is split from the value, to be transposed, the packed
+codes take the place of x. But codes have no derivative, and a gradient has one, the curvature: so
+x remains an operand beside the codes, for derivatives to come, and no program reads it. Within one
+compiled program XLA removes it, out of loops too. An array in hand, that is no tracer, cannot be
+differentiated any more: there x is left out.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir, partial_eval
+
+from ._derivatives import compute_dtype, sharded_alike, varying_alike
+from ._levels import Levels
+from ._packing import fits_shards, pack, unpack, width
+from ._whole import whole
+
+
+class Coding(NamedTuple):
+    """A function, and the step function that stands in for its slope.
+
+    Attributes:
+        function: the activation.
+        parameters: its parameters after x, by name.
+        levels: the steps.
+    """
+
+    function: Callable[..., Array]
+    parameters: tuple[tuple[str, Any], ...]
+    levels: Levels
+
+    def value(self, x: Array) -> Array:
+        """The activation itself."""
+        return self.function(x, **dict(self.parameters))
+
+    def codes(self, x: Array) -> Array:
+        """The number of the step that each element is on."""
+        x = x.astype(compute_dtype(x))
+        above = [(x > cut).astype(jnp.uint8) for cut in self.levels.cuts]
+        return functools.reduce(jnp.add, above)
+
+    def slopes(self, codes: Array, dtype: Any) -> Array:
+        """The steps' values."""
+        slopes = jnp.full(codes.shape, self.levels.values[0], dtype)
+        for code, value in enumerate(self.levels.values[1:], 1):
+            slopes = jnp.where(codes >= code, jnp.asarray(value, dtype), slopes)
+        return slopes
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def coded(coding: Coding, x: Array) -> Array:
+    """The activation, whose slope is one of a few levels."""
+    return coding.value(x)
+
+
+@coded.defjvp
+def _coded_jvp(coding: Coding, primals, tangents):
+    (x,), (t,) = primals, tangents
+    y = whole(coded, (coding,), x)
+    if jnp.ndim(x):
+        return y, step_p.bind(*varying_alike(t, x), coding=coding)
+    row = lambda scalar: jnp.expand_dims(scalar, 0)  # codes are packed along an axis
+    return y, step_p.bind(*varying_alike(row(t), row(x)), coding=coding)[0]
+
+
+# --- The tangent, from the input -----------------------------------------------------------------
+
+step_p = Primitive("jaxact_step")
+
+
+def _step(t: Array, x: Array, *, coding: Coding) -> Array:
+    return _times(coding.slopes(coding.codes(x), compute_dtype(t)), t)
+
+
+def _times(slopes: Array, t: Array) -> Array:
+    return (slopes * t.astype(slopes.dtype)).astype(t.dtype)
+
+
+@step_p.def_abstract_eval
+def _abstract_step(t, x, *, coding: Coding):
+    return lax.mul_p.abstract_eval(t, x.update(weak_type=t.weak_type))[0]
+
+
+def _partial_eval(trace, t, x, *, coding: Coding):
+    """Where only the tangent is unknown, codes are computed now, and packed."""
+    if t.is_known() or not x.is_known():
+        return trace.default_process_primitive(step_p, (t, x), {"coding": coding})
+    known = x.pval.get_known()
+    bits = width(len(coding.levels.values))
+    bits = bits if fits_shards(known, 8 // bits) else 8
+    packed = whole(_packed, (coding, bits), lax.stop_gradient(known))
+    rest = (x,) if isinstance(known, jax.core.Tracer) else ()
+    return trace.default_process_primitive(
+        unpacked_step_p, (t, packed, *rest), {"coding": coding, "bits": bits}
+    )
+
+
+def _packed(coding: Coding, bits: int, x: Array) -> Array:
+    return pack(coding.codes(x), bits)
+
+
+# --- The tangent, from packed codes --------------------------------------------------------------
+
+unpacked_step_p = Primitive("jaxact_unpacked_step")
+
+
+def _unpacked_step(t: Array, packed: Array, *_: Array, coding: Coding, bits: int) -> Array:
+    # The barrier keeps XLA from computing the codes again, for which it would keep x.
+    t, packed = lax.optimization_barrier((t, packed))
+    codes = unpack(packed, bits, t.shape[-1])
+    return _times(coding.slopes(codes, compute_dtype(t)), t)
+
+
+@unpacked_step_p.def_abstract_eval
+def _abstract_unpacked_step(t, packed, *x, coding: Coding, bits: int):
+    return _abstract_step(t, *x, coding=coding) if x else t
+
+
+# --- What both have in common --------------------------------------------------------------------
+
+
+def _jvp(primitive: Primitive, primals, tangents, **parameters):
+    """Along t the steps; along x the curvature of the activation, that of steps being 0."""
+    t, *kept = primals
+    t_tangent, *_, x_tangent = tangents
+    terms = []
+    if type(t_tangent) is not ad.Zero:
+        terms.append(primitive.bind(t_tangent, *kept, **parameters))
+    if type(x_tangent) is not ad.Zero:
+        x, dx = (jnp.broadcast_to(a, t.shape) for a in (kept[-1], x_tangent))
+        value = parameters["coding"].value
+        terms.append(jax.jvp(lambda x: jax.jvp(value, (x,), (t,))[1], (x,), (dx,))[1])
+    total = functools.reduce(jnp.add, terms) if terms else ad.Zero.from_primal_value(t)
+    return primitive.bind(*primals, **parameters), total
+
+
+def _transpose(primitive: Primitive, ct, t, *kept, **parameters):
+    if type(ct) is ad.Zero:
+        return [ad.Zero(t.aval), *(None for _ in kept)]
+    back = primitive.bind(*varying_alike(ct, *kept), **parameters)
+    return [sharded_alike(back, t.aval.sharding), *(None for _ in kept)]
+
+
+def _batch(primitive: Primitive, operands, axes, **parameters):
+    """Along the new axis, the first, only the tangent is repeated where it has no such axis."""
+    size = next(a.shape[i] for a, i in zip(operands, axes, strict=True) if i is not None)
+    t, *kept = operands
+    moved = [
+        jnp.expand_dims(a, 0) if axis is None else jnp.moveaxis(a, axis, 0)
+        for a, axis in zip(kept, axes[1:], strict=True)
+    ]
+    return primitive.bind(batching.bdim_at_front(t, axes[0], size), *moved, **parameters), 0
+
+
+for _primitive, _lowered, _static in (
+    (step_p, _step, ("coding",)),
+    (unpacked_step_p, _unpacked_step, ("coding", "bits")),
+):
+    _primitive.def_impl(jax.jit(_lowered, static_argnames=_static))
+    mlir.register_lowering(_primitive, mlir.lower_fun(_lowered, multiple_results=False))
+    ad.primitive_jvps[_primitive] = functools.partial(_jvp, _primitive)
+    ad.primitive_transposes[_primitive] = functools.partial(_transpose, _primitive)
+    batching.primitive_batchers[_primitive] = functools.partial(_batch, _primitive)
+partial_eval.custom_partial_eval_rules[step_p] = _partial_eval
