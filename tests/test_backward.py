@@ -67,10 +67,10 @@ def test_the_slope_has_few_levels_in_every_mode(case):
     assert identical(jax.vmap(jax.vmap(jax.grad(coded)))(x), slopes)
 
 
-@over(typical_cases("elementwise"))
+@over([case for case in typical_cases("elementwise") if case.inside(np.asarray([-9.0, 9.0])).all()])
 def test_more_bits_are_nearer_to_the_slope_for_normal_inputs(case):
+    """On the whole line: at the end of a domain the slope may have no mean square."""
     x = jnp.asarray(np.random.default_rng(3).normal(size=4096), np.float32)
-    x = jnp.asarray(x[case.inside(np.asarray(x, np.float64))])
     true = forward_slope(case)(x)
 
     def error(bits):
