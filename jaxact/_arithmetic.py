@@ -11,6 +11,7 @@ activation stays a normal number for as long as the true result is one.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -125,6 +126,14 @@ class Portable:
         low = jnp.where(deep, rest, 0.0) + (0.0 if low is None else low)
         e = jnp.exp(jnp.where(deep, v + high, v))
         return (e + e * short_expm1(low)) * jnp.where(deep, 1.0, 2.0**lift)
+
+    @classmethod
+    def exponential(
+        cls, v: Array, low: Array | None = None, *, lift: int = 0
+    ) -> tuple[Array, Callable[[Array], Array]]:
+        """What `exp` gives, and a function that multiplies by it: on CPU with a rounding less."""
+        e = cls.exp(v, low, lift=lift)
+        return e, lambda y: y * e
 
     @staticmethod
     def expm1(v: Array, low: Array | None = None) -> Array:
@@ -285,6 +294,15 @@ class Cpu(Portable):
             return Portable.exp(v, low, lift=lift)
         scale, fraction = _reduced_expm1(v, low, lift)
         return scale * (1 + fraction)
+
+    @classmethod
+    def exponential(
+        cls, v: Array, low: Array | None = None, *, lift: int = 0
+    ) -> tuple[Array, Callable[[Array], Array]]:
+        if v.dtype != jnp.float32:
+            return super().exponential(v, low, lift=lift)
+        scale, fraction = _reduced_expm1(v, low, lift)
+        return scale * (1 + fraction), lambda y: y * scale * fraction + y * scale
 
     @staticmethod
     def expm1(v: Array, low: Array | None = None) -> Array:

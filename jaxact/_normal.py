@@ -50,6 +50,13 @@ def density(m, a: Array, rest: Array | None = None) -> Array:
     return m.exp(-high, -low if rest is None else -low - a * rest, lift=LIFT)
 
 
+def _times_density(m, a: Array, factor: Array) -> Array:
+    """factor * exp(-a^2/2) for 0 <= a <= `farthest`, rounded once less than a product of both."""
+    high, low = _half_square(m, a)
+    _, times = m.exponential(-high, -low, lift=LIFT)
+    return times(factor) * DROP
+
+
 def root_density(m, a: Array) -> tuple[Array, Array]:
     """h and c with h^2 c = exp(-a^2/2): c is near 1, and h is 0 where its square has vanished."""
     limit = farthest_root(a)
@@ -93,14 +100,19 @@ def tail(m, a: Array, rest: Array | None = None) -> Array:
     return density(m, a, rest) / tail_divisor(m, a)
 
 
+def weighted_tail(m, a: Array) -> Array:
+    """a * P(Z > a) for 0 <= a <= `farthest`."""
+    return _times_density(m, a, a / tail_divisor(m, a))
+
+
 def tail_slope(m, a: Array) -> Array:
-    """P(Z > a) - a * p(a), the slope of -a * P(Z > a) turned round."""
-    return density(m, a) * tail_slope_factor(m, a) * DROP
+    """P(Z > a) - a * p(a), the slope of a * P(Z > a)."""
+    return _times_density(m, a, tail_slope_factor(m, a))
 
 
 def tail_curvature(m, a: Array) -> Array:
-    """(2 - a^2) p(a)."""
-    return density(m, a) * tail_curvature_factor(m, a) * DROP
+    """(2 - a^2) p(a), minus the curvature of a * P(Z > a)."""
+    return _times_density(m, a, tail_curvature_factor(m, a))
 
 
 _V = {

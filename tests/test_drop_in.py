@@ -1,16 +1,21 @@
-"""The law of the drop-in: jax's own tests of jax.nn pass with our functions in place of its own.
+"""The law of the drop-in: every function of jax.nn is here, with its arguments.
 
-Run by hand, against the file tests/nn_test.py of the version of jax that is installed:
+And it passes jax's own tests. That is run by hand, against the file tests/nn_test.py of the version
+of jax that is installed:
 
     JAX_NN_TEST=path/to/nn_test.py python -m pytest tests/test_drop_in.py
 """
 
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
+
+import jaxact
 
 THEIRS = os.environ.get("JAX_NN_TEST", "")
 # With jax_softmax_custom_jvp off, jax.nn keeps three arrays; ours keeps one, whatever the flag.
@@ -29,6 +34,23 @@ result = unittest.main(module=importlib.import_module(path.stem), exit=False).re
 assert result.testsRun > 0
 print("failed:", *(test.id().split(".")[-1] for test, _ in result.failures + result.errors))
 """
+
+
+NO_ACTIVATIONS = {  # products of matrices
+    *("dot_product_attention", "scaled_matmul", "scaled_dot_general"),
+    "get_scaled_dot_general_config",
+}
+FUNCTIONS = [n for n, f in vars(jax.nn).items() if callable(f) and not n.startswith("_")]
+
+
+@pytest.mark.parametrize("name", sorted({*FUNCTIONS} - NO_ACTIVATIONS))
+def test_arguments_are_jax_nns(name):
+    """In the same order, under the same names, with the same defaults; ours may have more."""
+    own, other = (
+        [(p.name, p.default) for p in inspect.signature(f).parameters.values()]
+        for f in (getattr(jaxact, name), getattr(jax.nn, name))
+    )
+    assert own[: len(other)] == other
 
 
 @pytest.mark.skipif(not THEIRS, reason="JAX_NN_TEST does not say where jax's tests/nn_test.py is")

@@ -251,7 +251,8 @@ def selu(x: ArrayLike) -> Array:
 
 
 def _selu(m, x):
-    return jnp.where(x > 0, _SCALE * x, _SCALE * _ALPHA * _expm1_below(m, x))
+    # With the sum the largest numbers overflow where they should, and no earlier.
+    return jnp.where(x > 0, x + (_SCALE - 1) * x, _SCALE * _ALPHA * _expm1_below(m, x))
 
 
 def _selu_slope(m, x):

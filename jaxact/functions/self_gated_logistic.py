@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arithmetic import DROP, LIFT, Decay
+from .._arguments import is_number
+from .._arithmetic import DROP, LIFT, Decay, polynomial
 from .._catalog import activation
 from .._derivatives import Kernel
 
@@ -69,7 +70,7 @@ def silu(x: ArrayLike) -> Array:
 @activation(
     formula=lambda m, x, beta=1.0: x / (1 + m.exp(-beta * x)),
     source="Ramachandran, Zoph & Le, arXiv:1710.05941, section 4",
-    samples=({"beta": 1.0}, {"beta": 1.7}),
+    samples=({"beta": 1.0}, {"beta": 0.2}, {"beta": 1.7}),
     range=lambda beta=1.0: (
         (-0.2784645427610738 / beta, math.inf) if beta > 0 else (-math.inf, math.inf)
     ),
@@ -128,16 +129,64 @@ def _gated(x, near, gate, up):
     return jnp.where(up, x, near * gate.lifted * DROP) / (1 + gate.e)
 
 
-def _gated_slope(gate, up):
+def _tilt(gate):
+    """1 - a + E, which has a root at a = 1.278."""
+    return gate.short_of(1.0) + gate.e
+
+
+def _bow(gate):
+    """(2 - a) + E (2 + a), which has a root at a = 2.399."""
+    return gate.short_of(2.0) + gate.e * (2 + gate.a)
+
+
+def _gated_slope(gate, up, tilt):
     q = 1 + gate.e
-    t = gate.lifted * (gate.short_of(1.0) + gate.e) / (q * q) * DROP
+    t = gate.lifted * tilt / (q * q) * DROP
     return jnp.where(up, 1 - t, t)
 
 
-def _bend(gate):
+def _bend(gate, bow):
     """2^LIFT E ((2 - a) + E (2 + a)) / (1 + E)^3."""
     q = 1 + gate.e
-    return gate.lifted * (gate.short_of(2.0) + gate.e * (2 + gate.a)) / (q * (q * q))
+    return gate.lifted * bow / (q * (q * q))
+
+
+# A small beta stretches the neighbourhoods of the roots, and with them what cancellation loses.
+# There both sums are written in the distance from the root: so their terms have one sign.
+_TILT_ROOT = {
+    jnp.dtype(jnp.float32): (1.2784645557403564, -1.297928265020314e-08),
+    jnp.dtype(jnp.float64): (1.2784645427610737, 1.0946994183093437e-16),
+}
+_BOW_ROOT = {
+    jnp.dtype(jnp.float32): (2.399357318878174, -3.836270616029226e-08),
+    jnp.dtype(jnp.float64): (2.3993572805154675, 1.8464872855353363e-16),
+}
+_E_AT_TILT_ROOT, _E_AT_BOW_ROOT = 0.27846454276107380, 0.090776278226867592
+_STRETCH = 0.5
+
+
+def _distance(m, gate, root):
+    """The distance to a root, and by which share of its value there E is larger; both small."""
+    d = m.distance(root[gate.a.dtype], gate.a)
+    d = m.clamp(d if gate.rest is None else d - gate.rest, -_STRETCH, _STRETCH)
+    terms = range(17 if d.dtype == jnp.float64 else 9, 0, -1)
+    return d, d * polynomial(d, *(1 / math.factorial(k) for k in terms))
+
+
+def _swish_tilt(m, gate, beta):
+    if is_number(beta) and abs(beta) >= 1:
+        return _tilt(gate)
+    d, growth = _distance(m, gate, _TILT_ROOT)
+    return jnp.where(m.absolute(d) < _STRETCH, d + _E_AT_TILT_ROOT * growth, _tilt(gate))
+
+
+def _swish_bow(m, gate, beta):
+    if is_number(beta) and abs(beta) >= 1:
+        return _bow(gate)
+    d, growth = _distance(m, gate, _BOW_ROOT)
+    root = float(_BOW_ROOT[d.dtype][0])
+    bow = (1 - _E_AT_BOW_ROOT) * d + _E_AT_BOW_ROOT * growth * ((2 + root) - d)
+    return jnp.where(m.absolute(d) < _STRETCH, bow, _bow(gate))
 
 
 def _swish(m, x, beta):
@@ -146,11 +195,13 @@ def _swish(m, x, beta):
 
 
 def _swish_slope(m, x, beta):
-    return _gated_slope(m.decay(m.reach(x, beta), beta), beta * x >= 0)
+    gate = m.decay(m.reach(x, beta), beta)
+    return _gated_slope(gate, beta * x >= 0, _swish_tilt(m, gate, beta))
 
 
 def _swish_curvature(m, x, beta):
-    return beta * _bend(m.decay(m.reach(x, beta), beta)) * DROP
+    gate = m.decay(m.reach(x, beta), beta)
+    return beta * _bend(gate, _swish_bow(m, gate, beta)) * DROP
 
 
 def _swish_by_beta(m, x, beta):
@@ -162,7 +213,8 @@ def _swish_by_beta(m, x, beta):
 
 def _swish_slope_by_beta(m, x, beta):
     near = m.reach(x, beta)
-    return near * _bend(m.decay(near, beta)) * DROP
+    gate = m.decay(near, beta)
+    return near * _bend(gate, _swish_bow(m, gate, beta)) * DROP
 
 
 def _swish_by_beta_twice(m, x, beta):
@@ -242,11 +294,13 @@ def _quick_gelu(m, x):
 
 
 def _quick_gelu_slope(m, x):
-    return _gated_slope(_quick_decay(m, m.reach(x, _SHARPNESS)), x >= 0)
+    gate = _quick_decay(m, m.reach(x, _SHARPNESS))
+    return _gated_slope(gate, x >= 0, _tilt(gate))
 
 
 def _quick_gelu_curvature(m, x):
-    return _SHARPNESS * _bend(_quick_decay(m, m.reach(x, _SHARPNESS))) * DROP
+    gate = _quick_decay(m, m.reach(x, _SHARPNESS))
+    return _SHARPNESS * _bend(gate, _bow(gate)) * DROP
 
 
 QUICK_GELU = Kernel(_quick_gelu, x=Kernel(_quick_gelu_slope, x=_quick_gelu_curvature))

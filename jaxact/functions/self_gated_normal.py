@@ -77,7 +77,7 @@ def gelu(x: ArrayLike, approximate: bool = True) -> Array:
 
 def _gelu(m, x):
     a = m.at_most(m.absolute(x), normal.farthest(x))
-    return m.at_least(x, 0.0) - a * normal.tail(m, a) * DROP
+    return m.at_least(x, 0.0) - normal.weighted_tail(m, a)
 
 
 def _gelu_slope(m, x):

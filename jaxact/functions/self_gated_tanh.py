@@ -50,10 +50,13 @@ def mish(x: ArrayLike) -> Array:
 
 
 def _mish(m, x):
+    # x times n / (n + 2) where the gate is open, w times x (w + 2) / (n + 2) where it is not
     near = m.clamp(x, m.lowest(x, lift=LIFT), 20.0)
-    lifted = m.exp(near, lift=LIFT)
-    n = lifted * (lifted * DROP + 2)
-    return jnp.where(x > 20, x, near * n / (n * DROP + 2) * DROP)
+    lifted, times = m.exponential(near, lift=LIFT)
+    w, is_open = lifted * DROP, x > 0
+    n = w * w + 2 * w
+    quotient = jnp.where(is_open, n, near * w + 2 * near) / (n + 2)
+    return jnp.where(is_open, x * quotient, times(quotient) * DROP)
 
 
 def _mish_slope(m, x):
@@ -67,16 +70,16 @@ def _mish_slope(m, x):
 
 
 def _mish_curvature(m, x):
-    a, _, lifted, e = m.decay(m.reach(x))
-    p = x > 0
+    a = m.absolute(m.reach(x))
+    lifted, times = m.exponential(-a, lift=LIFT)
+    e, p = lifted * DROP, x > 0
     c = jnp.where(p, 3.0, 2.0)
     two = jnp.where(p, 2.0, 4.0)
     d = jnp.where(p, 1 + 2 * e * (1 + e), 2 + e * (2 + e))
     cubic = (5 - c) * a
-    bend = (two - 2 * a) + e * (
-        (12 - 2 * c - c * a) + e * ((2 + 2 * c + cubic) + e * (6 - two + 2 * a))
-    )
-    return 4 * lifted * jnp.where(p, e, 1.0) * bend / (d * (d * d)) * DROP
+    rest = (12 - 2 * c - c * a) + e * ((2 + 2 * c + cubic) + e * (6 - two + 2 * a))
+    bend = (two - 2 * a) + times(rest) * DROP
+    return 4 * times(jnp.where(p, e, 1.0) * bend / (d * (d * d))) * DROP
 
 
 MISH = Kernel(_mish, x=Kernel(_mish_slope, x=_mish_curvature))
