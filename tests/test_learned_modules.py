@@ -13,6 +13,7 @@ from test_sharding import collectives
 import jaxact
 import jaxact.linen
 import jaxact.nnx
+from jaxact import _initializers
 
 # How they start
 
@@ -37,6 +38,37 @@ def test_hinges_start_as_in_the_code_of_their_authors():
     assert -0.2 <= slopes.min() < -0.199
     assert 0.199 < slopes.max() <= 0.2
     np.testing.assert_allclose(hinges.std(), 0.5, rtol=0.03)
+
+
+def test_no_even_denominator_of_its_degree_comes_closer_to_leaky_relu():
+    """The error takes its largest size six times, with signs in turn: that proves it the best."""
+    x = np.linspace(0.0, 3.0, 300_001)
+    numerator, denominator = (
+        np.asarray(jax.device_get(v), np.float64)
+        for v in (_initializers.LEAKY_NUMERATOR, _initializers.LEAKY_DENOMINATOR)
+    )
+    even = np.polyval(np.where(np.arange(6) % 2, 0, numerator)[::-1], x)
+    below = 1 + x * np.polyval(denominator[::-1], x)
+    odd = np.polyval(np.where(np.arange(6) % 2, numerator, 0)[::-1], x)
+    np.testing.assert_allclose(odd / below, 0.505 * x, rtol=1e-12)
+    error = even / below - 0.495 * x
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(error)))) + 1
+    extremes = error[[0, *turns, -1]]
+    np.testing.assert_allclose(
+        extremes, 0.0126247047855 * np.array([1, -1, 1, -1, 1, -1]), rtol=1e-7
+    )
+    layer = nnx_layer("Rational").module
+    np.testing.assert_allclose(layer(X), jaxact.leaky_relu(X), atol=0.0127)
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_degrees_and_coefficients_to_start_at_must_agree(build):
+    layer = build("Rational", degrees=(1, 2), numerator_init=(0.0, 1.0), denominator_init=0.0)
+    np.testing.assert_allclose(layer.apply(layer.parameters, X), X, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"Rational: numerator_init is \(.*be one number, or 4 of"):
+        build("Rational", degrees=(3, 4))
+    with pytest.raises(ValueError, match=r"Rational: degrees is \(0, 4\), but must be 1 or more"):
+        build("Rational", degrees=(0, 4))
 
 
 # What keeps them as they must be

@@ -7,5 +7,6 @@ from .dense import GatedLinear as GatedLinear, Maxout as Maxout
 from .exponentials import PELU as PELU
 from .input_dependent import FReLU as FReLU
 from .randomised import RReLU as RReLU
+from .rational import Rational as Rational
 from .rectifiers import APL as APL, PReLU as PReLU, SReLU as SReLU, StarReLU as StarReLU
 from .self_gated import Swish as Swish
