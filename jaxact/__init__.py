@@ -54,6 +54,7 @@ from .functions import (
     penalized_tanh as penalized_tanh,
     prelu as prelu,
     quick_gelu as quick_gelu,
+    rational as rational,
     reglu as reglu,
     relu as relu,
     relu6 as relu6,

@@ -27,6 +27,7 @@ from .quadratic_rectifiers import (
     squared_relu as squared_relu,
     star_relu as star_relu,
 )
+from .rational import rational as rational
 from .rectifiers import (
     clipped_relu as clipped_relu,
     leaky_relu as leaky_relu,

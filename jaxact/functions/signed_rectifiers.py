@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from .._arguments import axis_index, real
 from .._catalog import activation
 from .._derivatives import Kernel, scale
+from .._whole import whole
 
 
 @activation(
@@ -67,7 +68,7 @@ def _both_parts_jvp(axis: int, primals, tangents):
     (x,), (t,) = primals, tangents
     sign = (x > 0).astype(jnp.int8) - (x < 0).astype(jnp.int8)
     parts = [scale(slope, (), (sign,), (), t, x.dtype) for slope in (_RISING, _FALLING)]
-    return _both_parts(axis, x), jnp.concatenate(parts, axis)
+    return whole(_both_parts, (axis,), x), jnp.concatenate(parts, axis)
 
 
 def _slope_of_positive_part(m, sign):
@@ -136,7 +137,7 @@ def _alternating_parts(axis: int, x: Array) -> Array:
 @_alternating_parts.defjvp
 def _alternating_parts_jvp(axis: int, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = _alternating_parts(axis, x)
+    y = whole(_alternating_parts, (axis,), x)
     return y, scale(_PASSING, (), (y,), (), t, y.dtype)
 
 
