@@ -67,8 +67,12 @@ def activation_layer(name: str) -> Layer:
 
 
 def comparable() -> list[str]:
-    """Returns the names of all activations that can be compared."""
-    elementwise = [name for name, entry in jaxact.CATALOG.items() if entry.kind == "elementwise"]
+    """Returns the names of all activations that can be compared: there must be something to it."""
+    elementwise = [
+        name
+        for name, entry in jaxact.CATALOG.items()
+        if entry.kind == "elementwise" and entry.family != "identity"
+    ]
     return sorted({*elementwise, *_SPECIAL})
 
 

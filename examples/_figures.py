@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from html import escape
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from _activation_layers import activation_layer
 from _charts import Axis, Series, curve_chart, decades, line_chart, ridge_chart, whole
 from _markup import card, dotted, element, marked, section, table
-from _network import slope
 from _results import TARGET, Result, percent
 from _units import NUM_BINS, VALUES, LayerUnits
+from jax import Array
 
 Hues = dict[str, float]  # of each activation, in degrees
 
@@ -22,7 +23,7 @@ def functions(hues: Hues) -> str:
     cards = []
     for name, hue in hues.items():
         layer = activation_layer(name)
-        value, derivative = slope(layer.curve, jnp.asarray(x, jnp.float32))
+        value, derivative = _slope(layer.curve, jnp.asarray(x, jnp.float32))
         curve = Series(name, hue, x, np.asarray(value))
         tangent = Series(name, hue, x, np.asarray(derivative))
         chart = curve_chart(f"{name}: value and slope", curve, tangent, across, up)
@@ -148,3 +149,9 @@ def _accuracy_axis() -> Axis:
     """Returns an axis on which equal distances are equal ratios of errors."""
     ticks = [(share / 100, f"{share:g}") for share in (0, 50, 80, 90, 95, 98, 99, 99.5)]
     return Axis("accuracy, %", ticks, (0.0, 0.995), lambda share: -np.log(1 - share))
+
+
+def _slope(activation: Callable[[Array], Array], x: Array) -> tuple[Array, Array]:
+    """Returns the activation of `x`, and how much its sum depends on each element of `x`."""
+    value, pull_back = jax.vjp(activation, x)
+    return value, pull_back(jnp.ones_like(value))[0]

@@ -1,7 +1,6 @@
 """The convolutional network in which every activation is tried."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,20 +10,6 @@ from jax import Array
 
 CHANNELS = 16
 SMALLEST_SIDE = 4  # pixels; images are halved until they are this small
-
-
-class Observation(NamedTuple):
-    """What goes on in a network: its answer, and what its activations do, layer by layer."""
-
-    logits: Array
-    values: list[Array]  # the results of each activation
-    slopes: list[Array]  # of the activation, at each number that enters it
-
-
-def slope(activation: Callable[[Array], Array], x: Array) -> tuple[Array, Array]:
-    """Returns the activation of `x`, and how much its sum depends on each element of `x`."""
-    value, pull_back = jax.vjp(activation, x)
-    return value, pull_back(jnp.ones_like(value))[0]
 
 
 def patches(images: Array, stride: int) -> Array:
@@ -78,13 +63,9 @@ class Block(nnx.Module):
         self.normalization = normalization_layer(normalization, width, rngs)
         self.activation = layer.create(CHANNELS, rngs)
 
-    def preactivations(self, images: Array) -> Array:
-        """Returns what enters the activation."""
-        return self.normalization(self.convolution(patches(images, self.stride)))
-
     def __call__(self, images: Array) -> Array:
         """Returns the activations, shape (images, height, width, channels)."""
-        return self.activation(self.preactivations(images))
+        return self.activation(self.normalization(self.convolution(patches(images, self.stride))))
 
 
 class Network(nnx.Module):
@@ -129,16 +110,4 @@ class Network(nnx.Module):
         """Returns the logits, shape (images, classes)."""
         for block in self.blocks:
             images = block(images)
-        return self._logits(images)
-
-    def observe(self, images: Array) -> Observation:
-        """Returns the logits and what the activations do on the way."""
-        values, slopes = [], []
-        for block in self.blocks:
-            images, slopes_of_block = slope(block.activation, block.preactivations(images))
-            values.append(images)
-            slopes.append(slopes_of_block)
-        return Observation(self._logits(images), values, slopes)
-
-    def _logits(self, features: Array) -> Array:
-        return self.readout(features.reshape(len(features), -1))
+        return self.readout(images.reshape(len(images), -1))

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from _training import Epoch
-from _units import DEAD, SATURATED, LayerUnits
+from _units import LayerUnits
+
+from jaxact.diagnostics.units import DEAD, SATURATED
 
 TARGET = 0.95  # accuracy
 VANISHING = 0.01  # of the last layer's gradient norm

@@ -9,9 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from _dataset import Dataset, Examples
-from _network import Network, Observation
+from _network import Network
+from _units import observed
 from flax import nnx
 from jax import Array
+
+from jaxact.diagnostics import UnitReport
 
 BATCH = 64  # images
 MOMENTUM = 0.9
@@ -65,10 +68,10 @@ class Ensemble:
         self._num_steps = max(1, len(dataset.training.labels) // BATCH)
 
         epoch = jax.jit(jax.vmap(self._epoch, in_axes=(0, None)), donate_argnums=0)
-        observe = jax.jit(jax.vmap(self._observe, in_axes=(0, None)))
+        answer = jax.jit(jax.vmap(self._answer, in_axes=(0, None)))
         self._compiled_epoch = epoch.lower(self._learners, self._training).compile()
         batch = jnp.resize(self._training.images, (BATCH, *self._training.images.shape[1:]))
-        self._compiled_observe = observe.lower(self._learners, batch).compile()
+        self._compiled_answer = answer.lower(self._learners, batch).compile()
 
     @property
     def num_parameters(self) -> int:
@@ -90,24 +93,33 @@ class Ensemble:
                 seconds_per_step=seconds / self._num_steps,
             )
 
-    def observe(self, images: np.ndarray) -> Iterator[Observation]:
-        """Yields, batch by batch, what goes on in all networks; arrays are (seeds, images, ...)."""
-        for start in range(0, len(images), BATCH):
-            yield self._observe_batch(images[start : start + BATCH])
-
-    def _observe_batch(self, images: np.ndarray) -> Observation:
-        filled = np.resize(images, (BATCH, *images.shape[1:]))
-        observation = self._compiled_observe(self._learners, filled)
-        return jax.tree.map(lambda array: array[:, : len(images)], observation)
+    def units(self, images: np.ndarray) -> UnitReport:
+        """Returns what became of the units of all networks; arrays have one row per seed."""
+        observe = jax.vmap(observed(self._answer), in_axes=(0, None))
+        first = jax.jit(lambda learners, images: observe(learners, images)[1])
+        more = jax.jit(
+            lambda report, learners, images: jax.vmap(UnitReport.merge)(
+                report, observe(learners, images)[1]
+            )
+        )
+        report = first(self._learners, images[:BATCH])
+        for start in range(BATCH, len(images), BATCH):
+            report = more(report, self._learners, images[start : start + BATCH])
+        return report
 
     def _accuracy(self, examples: Examples) -> np.ndarray:
-        classes = [np.argmax(batch.logits, axis=-1) for batch in self.observe(examples.images)]
+        classes = []
+        for start in range(0, len(examples.labels), BATCH):
+            images = examples.images[start : start + BATCH]
+            filled = np.resize(images, (BATCH, *images.shape[1:]))
+            logits = self._compiled_answer(self._learners, filled)
+            classes.append(np.argmax(logits, axis=-1)[:, : len(images)])
         return np.mean(np.concatenate(classes, axis=1) == examples.labels, axis=1)
 
-    def _observe(self, learner: Learner, images: Array) -> Observation:
+    def _answer(self, learner: Learner, images: Array) -> Array:
         network = nnx.merge(self._graphdef, learner.parameters, learner.others)
         network.eval()
-        return network.observe(images)
+        return network(images)
 
     def _epoch(self, learner: Learner, training: Examples) -> tuple[Learner, Array, Array]:
         """Returns the learner after one epoch; loss and gradient norms of each step."""

@@ -14,7 +14,7 @@ from _options import Options, parse
 from _report import write_report
 from _results import Result
 from _training import Ensemble, optimizer
-from _units import inspect
+from _units import by_layer
 from rich.console import Console
 
 INTERRUPTED = 130  # exit code, by convention 128 + SIGINT
@@ -50,7 +50,7 @@ def try_out(activation: str, options: Options, bars: Bars, interruption: Interru
         bars.after(task, epoch)
         epochs.append(epoch)
         interruption.check()
-    layers = inspect(ensemble.observe(data.training.images))
+    layers = by_layer(ensemble.units(data.training.images))
     return Result(activation, epochs, layers, ensemble.num_parameters)
 
 

@@ -51,6 +51,10 @@ def test_every_activation_is_seen(case):
     check_is_seen(case)
 
 
+def test_rrelu_is_seen_in_training_too():
+    assert names(found(lambda x: jaxact.rrelu(x, jax.random.key(0)))) == ["rrelu"]
+
+
 def test_a_function_that_is_not_seen_is_found():
     """The law can fail: of a function that multiplies two arrays nothing is known."""
     entry = jaxact.Entry(function=lambda x: x * jnp.roll(x, 1), formula=None, source="")

@@ -252,15 +252,13 @@ def test_a_seed_learns_the_same_alone_and_with_others(images):
     np.testing.assert_allclose(losses(1), losses(3), rtol=1e-5)
 
 
-def test_units_are_judged_by_their_slope_on_all_images():
-    slopes = np.full((1, 4, 3), 0.5)  # one seed, four images, three units
-    slopes[:, :, 0] = 0
-    slopes[:, :, 1] = [0, 0.2, 0, 0]
-    observations = [
-        network.Observation(None, [slopes[:, half]], [slopes[:, half]])
-        for half in (slice(0, 3), slice(3, 4))
-    ]
-    (layer,) = units.inspect(observations)
-    assert layer.dead == pytest.approx(1 / 3)
-    assert layer.saturated == pytest.approx(2 / 3)
+def test_units_of_many_networks_are_told_apart():
+    """Of three units the first of the first network is dead, and all of the second."""
+    observed = units.observed(lambda bias, x: jax.nn.relu(x + bias[None]))
+    bias = jnp.array([[-9.0, 0.0, 0.0], [-9.0, -9.0, -9.0]])
+    x = jnp.linspace(-1, 1, 12).reshape(4, 3)
+    _, reports = jax.vmap(observed, in_axes=(0, None))(bias, x)
+    (layer,) = units.by_layer(reports)
+    np.testing.assert_allclose(layer.dead, [1 / 3, 1])
+    assert layer.size == 3
     assert layer.histogram.sum() == pytest.approx(1)

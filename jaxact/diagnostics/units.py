@@ -51,7 +51,7 @@ class LayerUnits:
         mean: of the values, for each unit.
         variance: of the values, for each unit.
         zeros: the share of values that are 0, for each unit.
-        histogram: the shares of values that lie in bins of one width.
+        histogram: the shares of values that lie in bins of one width; of those that are finite.
         nonfinite: how many values were not finite.
     """
 
@@ -410,11 +410,12 @@ class _Reader:
         low, high = self.bounds
         place = jnp.floor((values - low) * (self.bins / (high - low)))
         place = jnp.clip(place, 0, self.bins - 1).astype(jnp.int32)
+        place = jnp.where(jnp.isfinite(values), place, self.bins)  # which is nowhere
         mesh = jax.typeof(values).sharding.mesh
         explicit = not mesh.empty and mesh.are_all_axes_explicit
         whole = PartitionSpec() if explicit else None
-        counts = jnp.zeros(self.bins, jnp.int32).at[place].add(1, out_sharding=whole)
-        return counts / values.size
+        counts = jnp.zeros(self.bins, jnp.int32).at[place].add(1, mode="drop", out_sharding=whole)
+        return counts / jnp.maximum(counts.sum(), 1)
 
 
 def _pool(stacked: LayerUnits) -> LayerUnits:

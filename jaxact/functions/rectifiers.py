@@ -536,8 +536,16 @@ def rrelu(
     else:
         unit = jax.random.truncated_normal(key, -2, 2, x.shape, dtype, out_sharding=sharding)
         slope = (lower + upper) / 2 + (upper - lower) / 4 * unit
+    return _drawn(x, slope)
+
+
+def _drawn(x: Array, slope: Array) -> Array:
     # A plain product keeps one array for reverse mode: the slopes.
     return x * lax.stop_gradient(jnp.where(x >= 0, 1, slope).astype(x.dtype))
+
+
+_drawn.__name__ = "rrelu"  # what compiled programs and diagnostics call it
+_drawn = jax.jit(_drawn)
 
 
 RRELU = Kernel(_leaky_relu, name="rrelu", **_LEAKY)
