@@ -1,4 +1,10 @@
-"""Every test runs on eight virtual devices, and under JAX's strictest rules of promotion."""
+"""Every test runs on eight virtual devices, and under JAX's strictest rules of promotion.
+
+All tests of one activation run in one process, which so compiles its kernels once; after some
+activations it forgets what it compiled, for all of it together would fill the memory.
+"""
+
+import itertools
 
 import jax
 import pytest
@@ -13,3 +19,29 @@ def standard_promotion():
     """The usual rules of promotion: some layers of Flax and optimizers of optax need them."""
     with jax.numpy_dtype_promotion("standard"):
         yield
+
+
+ACTIVATIONS_REMEMBERED = 8
+_finished = itertools.count(1)
+
+
+def activation_of(item) -> str | None:
+    """The name of the activation that a test judges, if it is one of the laws."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    subject = parameters.get("case") or parameters.get("entry")
+    return getattr(subject, "entry", subject).name if subject else None
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups at the same occasion
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = activation_of(item)
+        if name and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_runtest_teardown(item, nextitem):
+    name = activation_of(item)
+    if name and nextitem and activation_of(nextitem) != name:
+        if next(_finished) % ACTIVATIONS_REMEMBERED == 0:
+            jax.clear_caches()

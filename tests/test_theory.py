@@ -251,6 +251,7 @@ def propagated(width: int, depth: int) -> dict[str, np.ndarray]:
     return {name: np.array(layers, np.float64) for name, layers in named}
 
 
+@pytest.mark.xdist_group("propagated")
 @pytest.mark.parametrize("size", NETWORKS)
 @over(TYPICAL)
 def test_variances_propagate_as_the_variance_map_says(case, size):
@@ -276,6 +277,7 @@ def test_variances_propagate_as_the_variance_map_says(case, size):
     assert abs(np.mean(added)) <= 5 / math.sqrt(len(added))
 
 
+@pytest.mark.xdist_group("propagated")
 @pytest.mark.parametrize("size", NETWORKS)
 @over(TYPICAL)
 def test_correlations_propagate_as_the_correlation_map_says(case, size):

@@ -51,7 +51,7 @@ def mish(x: ArrayLike) -> Array:
 
 def _mish(m, x):
     # x times n / (n + 2) where the gate is open, w times x (w + 2) / (n + 2) where it is not
-    near = m.clamp(x, m.lowest(x, lift=LIFT), 20.0)
+    near = m.clamp(x, m.lowest(x, lift=LIFT), _open_from(x))
     lifted, times = m.exponential(near, lift=LIFT)
     w, is_open = lifted * DROP, x > 0
     n = w * w + 2 * w
@@ -59,14 +59,18 @@ def _mish(m, x):
     return jnp.where(is_open, x * quotient, times(quotient) * DROP)
 
 
+def _open_from(x):
+    """From here on gate and slope round to 1; and XLA may square the lifted exponential there."""
+    return 12.0 if x.dtype == jnp.float32 else 22.0
+
+
 def _mish_slope(m, x):
-    last = 12.0 if x.dtype == jnp.float32 else 22.0  # from here on the slope rounds to 1
-    near = m.clamp(x, m.lowest(x, lift=LIFT), last)
+    near = m.clamp(x, m.lowest(x, lift=LIFT), _open_from(x))
     lifted = m.exp(near, lift=LIFT)
     w = lifted * DROP
     d = w * w + 2 * w + 2
     slope = lifted * (4 * (1 + near) + w * ((6 + 4 * near) + w * (4 + w))) / (d * d) * DROP
-    return jnp.where(x > last, 1.0, slope)
+    return jnp.where(x > _open_from(x), 1.0, slope)
 
 
 def _mish_curvature(m, x):
