@@ -1,6 +1,7 @@
 """jaxact: the activation layer for JAX.
 
-Functions are here; what needs more than jax stands in rooms of its own, imported when first named:
+Functions are here, and `get` finds them by name; what needs more than jax stands in rooms of its
+own, imported when first named:
 `jaxact.nnx` and `jaxact.linen` (Flax modules), `jaxact.backward` (what reverse mode keeps),
 `jaxact.theory` (gains and moments).
 """
@@ -85,6 +86,7 @@ from .functions import (
     threshold as threshold,
     thresholded_relu as thresholded_relu,
 )
+from .names import get as get
 
 __version__ = "0.1.0"
 

@@ -72,6 +72,7 @@ def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array
     source="Shazeer, arXiv:2002.05202",
     kind="gate",
     ulps=(3.5, 5.0, 6.5),
+    elsewhere={"onnx:SwiGLU": {}},
 )
 def swiglu(gate: ArrayLike, value: ArrayLike | None = None, *, axis: int = -1) -> Array:
     """Swish-gated linear unit: one array times the SiLU of another.

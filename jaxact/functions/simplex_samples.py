@@ -75,19 +75,20 @@ def gumbel_softmax(
         >>> jnp.sum(draw, axis=-1)
         Array([1., 1.], dtype=float32)
     """
-    known = is_number(temperature)
-    if known:
-        require(temperature > 0, "jaxact.gumbel_softmax", "temperature", temperature, "be positive")
-    divisor = temperature if known else real(temperature, "gumbel_softmax")
     x = real(x, "gumbel_softmax")
-    x, rest = broadcast("gumbel_softmax", x, {} if known else {"temperature": divisor})
-    axis = axis_index("gumbel_softmax", axis, x.ndim)
-    return _draw(axis, hard, float(temperature) if known else None, x, key, *rest)
+    if is_number(temperature):
+        ok = temperature > 0
+        require(ok, "jaxact.gumbel_softmax", "temperature", temperature, "be positive")
+        number, array = float(temperature), ()
+    else:
+        given = {"temperature": real(temperature, "gumbel_softmax")}
+        number, (x, array) = 0.0, broadcast("gumbel_softmax", x, given)
+    return _draw(axis_index("gumbel_softmax", axis, x.ndim), hard, number, x, key, *array)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 @functools.partial(jax.checkpoint, static_argnums=(0, 1, 2))  # keeps the arguments only
-def _draw(axis: int, hard: bool, number: float | None, x: Array, key, *array: Array) -> Array:
+def _draw(axis: int, hard: bool, number: float, x: Array, key, *array: Array) -> Array:
     wide = compute_dtype(x)
     logits = x.astype(wide)
     if key is not None:

@@ -158,8 +158,8 @@ def entmax(
     axes = axis_indices("entmax", axis, x.ndim)
     if exponent.ndim and any(exponent.shape[a] > 1 for a in axes):
         raise ValueError(
-            f"jaxact.entmax: alpha of shape {alpha.shape} varies along the axis, which is {axis}: "
-            "pass one number for all entries that sum to 1"
+            f"jaxact.entmax: alpha of shape {jnp.shape(alpha)} varies along the axis, which is "
+            f"{axis}: pass one number for all entries that sum to 1"
         )
     return _entmax(axes, None, x, exponent - 1, where)
 
