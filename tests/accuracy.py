@@ -158,8 +158,11 @@ def measure_by(
     points = xs.astype(np.float64)
     once = oracle(entry.formula, points, 1, parameters, wrt=name)
     twice = oracle(entry.formula, points, 0, parameters, wrt=name, times=2)
-    near = [find_roots(entry.formula, order, parameters, wrt=name) for order in (0, 1)]
-    for result, truth, found, order in zip(got, once + twice, [*near, ()], (1, 2, 2), strict=True):
+    near = [
+        find_roots(entry.formula, order, parameters, wrt=name, times=times)
+        for order, times in ((0, 1), (1, 1), (0, 2))
+    ]
+    for result, truth, found, order in zip(got, once + twice, near, (1, 2, 2), strict=True):
         scored = score(xs, result, truth, found)
         yield Row("jaxact", f"{entry.name} by {name}", parameters, xs.dtype, order, scored)
 

@@ -21,6 +21,7 @@ from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru 
 from .learned_exponentials import pelu as pelu
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
+from .periodic import sine as sine, snake as snake
 from .piecewise_linear import apl as apl, srelu as srelu
 from .quadratic_rectifiers import (
     smelu as smelu,

@@ -27,6 +27,7 @@ def find_roots(
     params: Mapping[str, float] | None = None,
     *,
     wrt: str | None = None,
+    times: int = 1,
     span: tuple[float, float] = (-32.0, 32.0),
 ) -> list[Root]:
     """Where the derivative of the given order changes its sign without a jump.
@@ -39,11 +40,12 @@ def find_roots(
         order: which derivative in x.
         params: the formula's parameters.
         wrt: a parameter to differentiate by as well.
+        times: how often to differentiate by it.
         span: where to look.
     """
 
     def derivative(xs):
-        return evaluate(formula, xs, order, params, wrt=wrt)[order].hi
+        return evaluate(formula, xs, order, params, wrt=wrt, times=times)[order].hi
 
     grid = np.linspace(*span, int(32 * (span[1] - span[0])) + 1)
     values = derivative(grid)
