@@ -7,20 +7,18 @@ from ._arguments import axis_index, require
 from .functions import maxout
 
 
-def parameter_shape(name: str, num_parameters: int) -> tuple[int, ...]:
-    """Returns the shape of a parameter that is shared, or one per channel.
+def parameter_shape(name: str, number: int, called: str = "num_parameters") -> tuple[int, ...]:
+    """Returns the shape of a parameter that is one per channel; 1 of num_parameters is shared.
+
+    `called` is what the module calls the number of channels.
 
     Raises:
-        ValueError: if num_parameters < 1.
+        ValueError: if it is less than 1.
     """
-    require(
-        num_parameters >= 1,
-        f"jaxact.{name}",
-        "num_parameters",
-        num_parameters,
-        "be 1 or the number of channels",
-    )
-    return () if num_parameters == 1 else (num_parameters,)
+    may_be_shared = called == "num_parameters"
+    remedy = "be 1 or the number of channels" if may_be_shared else "be the number of channels"
+    require(number >= 1, f"jaxact.{name}", called, number, remedy)
+    return () if may_be_shared and number == 1 else (number,)
 
 
 def per_channel(

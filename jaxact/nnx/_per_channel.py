@@ -14,7 +14,9 @@ from .._modules import parameter_shape, per_channel
 
 
 class PerChannel(nnx.Module):
-    """Holds parameters of one shape and lines them up with what they act on."""
+    """Holds parameters and lines them up with what they act on."""
+
+    _called = "num_parameters"  # the number of channels, in the module's own words
 
     def __init__(
         self,
@@ -24,8 +26,8 @@ class PerChannel(nnx.Module):
         param_dtype: Dtype,
         promote_dtype: PromoteDtypeFn,
     ):
-        self._shape = parameter_shape(self._name, num_parameters)
-        self.num_parameters = num_parameters
+        self._shape = parameter_shape(self._name, num_parameters, self._called)
+        setattr(self, self._called, num_parameters)
         self.axis = axis
         self.dtype = dtype
         self.param_dtype = param_dtype
@@ -39,9 +41,13 @@ class PerChannel(nnx.Module):
         rngs: nnx.Rngs | None,
         *,
         entries: tuple[int, ...] = (),
+        shared: bool = False,
         within: Callable[..., Callable[..., Any]] = initializer,
     ) -> nnx.Param[Array]:
-        """A parameter, with as many entries for each channel; `within` makes its initializer."""
+        """A parameter, with as many entries for each channel; `within` makes its initializer.
+
+        `shared` makes it one for all channels, where others are not.
+        """
         if callable(init) and rngs is None:
             raise ValueError(
                 f"jaxact.{self._name}: rngs is None, but an initializer draws from it: pass rngs, "
@@ -49,7 +55,8 @@ class PerChannel(nnx.Module):
             )
         key = rngs.params() if callable(init) and rngs is not None else None
         initialize = within(init, self._name, f"{called}_init")
-        return nnx.Param(initialize(key, entries + self._shape, self.param_dtype), **metadata)
+        shape = entries if shared else entries + self._shape
+        return nnx.Param(initialize(key, shape, self.param_dtype), **metadata)
 
     def _aligned(self, inputs: ArrayLike, *parameters: nnx.Param[Array]) -> list[Array]:
         """The inputs and the parameters, in the dtype and the rank for a function of both."""
@@ -57,9 +64,10 @@ class PerChannel(nnx.Module):
         values = [parameter[...] for parameter in parameters]
         if self.dtype is not None:
             x, *values = self.promote_dtype((x, *values), dtype=self.dtype)
-        if self.num_parameters == 1:
+        if not self._shape:
             return [x, *values]
-        return [x, *(per_channel(self._name, value, self.axis, x) for value in values)]
+        lined_up = lambda value: per_channel(self._name, value, self.axis, x, self._called)
+        return [x, *(lined_up(value) if value.ndim else value for value in values)]
 
     @property
     def _name(self) -> str:
