@@ -21,7 +21,7 @@ import jaxact.linen
 import jaxact.nnx
 
 X = jax.random.normal(jax.random.key(0), (2, 5, 4, 6))  # images, so that every module takes it
-SIZES = {"in_features": 6, "out_features": 6, "features": 6, "num_features": 6}
+SIZES = {"in_features": 6, "out_features": 6, "features": 6, "num_features": 6, "reduction": 2}
 CALM = {"deterministic": True, "use_running_average": True}  # no randomness, no statistics
 ROOMS = {"nnx": jaxact.nnx, "linen": jaxact.linen}
 
@@ -100,6 +100,11 @@ def disturbed(parameters: Any, size: float = 0.1) -> Any:
     for i, leaf in enumerate(leaves):
         leaves[i] += size * jax.random.normal(jax.random.key(i), leaf.shape, leaf.dtype)
     return jax.tree.unflatten(structure, leaves)
+
+
+def above_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """An initializer that draws what any parameter may start at."""
+    return 1 + jax.random.uniform(key, shape, dtype)
 
 
 def described(tree: Any) -> Any:
@@ -226,7 +231,8 @@ def test_gradients_reach_every_parameter_and_are_right(name, options):
                 ),
                 x,
             )
-            assert jnp.all(slope != 0), f"parameter {i} learns nothing"
+            reached = jnp.all if options else jnp.any  # some hidden units may be silent
+            assert reached(slope != 0), f"parameter {i} learns nothing"
             pairs.append((slope, moved, along))
         for slope, moved, along in pairs:
             h = 1e-6
@@ -316,9 +322,7 @@ def test_nnx_gives_every_parameter_its_metadata(name):
 def test_linen_partitions_every_parameter(name):
     """An initializer that carries the names of mesh axes is taken wherever a number is."""
     inits = {
-        argument: nn.initializers.uniform(1.0)
-        for argument in arguments_of(LINEN[name])
-        if argument.endswith("_init")
+        argument: above_one for argument in arguments_of(LINEN[name]) if argument.endswith("_init")
     }
     partitioned = {
         argument: nn.with_partitioning(init, (argument.removesuffix("_init"),))
@@ -393,8 +397,7 @@ def test_no_parameters_and_a_missing_axis_are_refused(room, name, argument):
 )
 def test_nnx_draws_parameters_from_rngs_and_says_so(name, argument):
     """An initializer is taken wherever a number is."""
-    uniform = nnx.initializers.uniform(1.0)
-    options = {argument: uniform, "num_parameters": 6}
+    options = {argument: above_one, "num_parameters": 6}
     drawn, again = (nnx_layer(name, **options).parameters for _ in range(2))
     jax.tree.map(np.testing.assert_array_equal, drawn, again)
     assert any(len(np.unique(a)) == a.size for a in jax.tree.leaves(drawn))
