@@ -70,6 +70,9 @@ class Kernel:
             numbers, that tells: then 16-bit inputs are not widened.
         integers: whether integers are left as they are, if the parameters are whole numbers too.
         name: what errors and compiled programs call it; by default the name of `value`.
+        by_parameters: `by_parameters(m, x, parameters, tangents)`, the derivative along tangents of
+            all parameters, for a function of many: then what their derivatives share is computed
+            once. It is linear in the tangents, and autodiff is good enough for the rest.
         partials: the derivative by each argument, under the argument's name: a `Kernel`, or a
             function for whose own derivatives autodiff is good enough. What is not given here
             autodiff supplies.
@@ -85,11 +88,13 @@ class Kernel:
         exact: bool | Callable[..., bool] = False,
         integers: bool = False,
         name: str | None = None,
+        by_parameters: Callable[..., Array] | None = None,
         **partials: "Kernel | Callable[..., Array]",
     ):
         self.value, self.integers = value, integers
         self._exact = exact
         self.output, self.mask = output, mask
+        self.by_parameters = by_parameters
         self.name = name or value.__name__.strip("_")
         self.arguments = tuple(inspect.signature(value).parameters)[1:]
         self._partials = {name: _as_kernel(partial) for name, partial in partials.items()}
@@ -294,7 +299,14 @@ def _jvp(kernel: Kernel, how: How, primals, tangents):
     y = whole(_function, (kernel, how), x, *arrays)
     live = [not isinstance(t, SymbolicZero) for t in tangents]
     total = None
-    for index, t in zip(_array_arguments(how.numbers), tangents, strict=True):
+    if kernel.by_parameters and any(live[1:]):
+        given = [
+            jnp.zeros_like(a) if isinstance(t, SymbolicZero) else t
+            for a, t in zip(arrays, tangents[1:], strict=True)
+        ]
+        total = _by_parameters(kernel, how.numbers, y.dtype, x, arrays, given)
+        tangents = tangents[:1]
+    for index, t in zip(_array_arguments(how.numbers)[: len(tangents)], tangents, strict=True):
         if isinstance(t, SymbolicZero):
             continue
         if index == 0 and not any(live[1:]):
@@ -304,6 +316,17 @@ def _jvp(kernel: Kernel, how: How, primals, tangents):
         term = scale(slope, how.numbers, (residual, *arrays), (), t, y.dtype)
         total = term if total is None else total + term
     return y, jnp.zeros_like(y) if total is None else total
+
+
+@functools.partial(jax.checkpoint, static_argnums=(0, 1, 2))  # keeps x and the parameters only
+def _by_parameters(kernel: Kernel, numbers: Numbers, dtype, x: Array, arrays, tangents) -> Array:
+    """The derivative along tangents of the parameters that are arrays."""
+    compute = compute_dtype(x, *arrays)
+    x, arrays, tangents = jax.tree.map(lambda a: a.astype(compute), (x, arrays, tangents))
+    along = iter(tangents)
+    every = [next(along) if number is None else 0.0 for number in numbers]
+    assert kernel.by_parameters is not None
+    return kernel.by_parameters(Portable, x, _merge(numbers, arrays), every).astype(dtype)
 
 
 def _function(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:

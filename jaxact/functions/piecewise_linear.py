@@ -215,4 +215,15 @@ def _apl_kernel(count: int) -> Kernel:
             total = total - jnp.where(pieces & np.uint8(2 << s) > 0, slope, 0.0)
         return total
 
-    return Kernel(_apl, mask=FromMask(_pieces, _slope) if count < 8 else None)
+    def _by_parameters(m, x, parameters, tangents):
+        y = jnp.zeros_like(x)
+        for s, (slope, hinge) in enumerate(
+            zip(parameters[:count], parameters[count:], strict=True)
+        ):
+            rise = hinge - x
+            along = tangents[s] * rise + slope * tangents[count + s]
+            y = y + jnp.where(rise > 0, along, 0.0)
+        return y
+
+    mask = FromMask(_pieces, _slope) if count < 8 else None
+    return Kernel(_apl, mask=mask, by_parameters=_by_parameters)
