@@ -49,6 +49,19 @@ def test_numbers_and_arrays_agree_far_out():
     np.testing.assert_allclose(jaxact.rational(x, numerator, denominator)[::5], x[::5] / 2)
 
 
+def test_derivatives_by_coefficients_stay_finite_far_out():
+    """The highest ones grow as the value does, the others have limits."""
+    random = np.random.default_rng(4)
+    coefficients = tuple(jnp.asarray(random.normal(size=n).astype(np.float32)) for n in PAPER)
+    for x in (3e7, -1e20):
+        by_numerator, by_denominator = jax.grad(jaxact.rational, (1, 2))(x, *coefficients)
+        (*_, a), (*_, b) = (c.tolist() for c in coefficients)
+        limits = [1 / abs(b), x / abs(b)], -a * x / b / abs(b)
+        np.testing.assert_allclose(by_numerator[-2:], limits[0], rtol=1e-4)
+        np.testing.assert_allclose(by_denominator[-1], limits[1], rtol=1e-4)
+        assert np.all(np.isfinite([*by_numerator, *by_denominator]))
+
+
 @pytest.mark.parametrize("denominator", [(0.0,) * 4, (0.0, 0.0, 1e-30, 0.0)])
 def test_a_polynomial_stays_one_far_out(denominator):
     """Where learning begins with the identity, there is nothing below that could be large."""

@@ -67,7 +67,8 @@ def rational(x: ArrayLike, numerator: Rows, denominator: Rows) -> Array:
         float32: value 4, slope 7, curvature 10 ULP away from the curvature's roots for the two
         settings that are tested, whose terms hardly cancel. In general the error is that of
         Horner's scheme: some eps of the sum of the terms' magnitudes, over the denominator. 16
-        bits: likewise half an ULP. Reverse mode keeps x only.
+        bits: likewise half an ULP. Gradients by coefficients take only leading powers to be large
+        where abs(x) is beyond 2^20 (for the paper's degrees). Reverse mode keeps x only.
 
     Edges:
         Where the sum in the denominator vanishes, its magnitude is taken to rise on. Where both
@@ -104,44 +105,84 @@ def _rational_kernel(above: int, below: int) -> Kernel:
 
         return _rational
 
+    def by_parameters(m, x, parameters, tangents):
+        return _along_coefficients(m, x, parameters, tangents, above)
+
     value, slope, curvature = map(derivative, range(3))
-    return Kernel(value, x=Kernel(slope, x=curvature))
+    return Kernel(value, x=Kernel(slope, x=curvature), by_parameters=by_parameters)
 
 
 def _evaluate(x: Array, numerator: Polynomial, denominator: Polynomial, order: int) -> Array:
-    """The derivative of some order of numerator / (1 + abs(x * denominator))."""
+    """The derivative of some order of numerator / Q."""
     if all(map(is_number, (*numerator, *denominator))):
         numerator, denominator = ([Fraction(c) for c in p] for p in (numerator, denominator))
-    degree = len(denominator)
-    highest = max(len(numerator) - 1 + order * (degree - 1), degree * (order + 1))
-    beyond = jnp.abs(x) > 2.0 ** (64 // highest)  # from there on powers of x might leave the format
-    inverse = 1 / jnp.where(beyond, x, 1.0)
-    quotient = jnp.abs(inverse) ** degree + jnp.abs(_horner(denominator, inverse))  # Q / x^degree
-    far = beyond & (quotient > 2.0 ** -(96 // (order + 1)))  # else no power of x is large in Q
-    u = jnp.where(far, inverse, x)
+    even, odd = _numerator_of_derivative(numerator, denominator, order)
+    under = _Denominator(x, denominator, len(even) - 1, order + 1)
+    return under.divide([under.signed(a, b) for a, b in zip(even, odd, strict=True)])
 
-    def polynomial(coefficients: Polynomial) -> Array:
+
+def _along_coefficients(m, x: Array, parameters, tangents, above: int) -> Array:
+    """The derivative of the value along tangents of the coefficients.
+
+    A plain sum over powers of x, so that its transpose is one of sums over x: what divides powers
+    by each other elsewhere would make an array for each coefficient. Beyond a bound only powers
+    above the denominator's grow.
+    """
+    b = parameters[above:]
+    degree = len(b)
+    bound = 2.0 ** (120 // max(above, degree + 1))
+    near = m.clamp(x, -bound, bound)
+    v = near * _horner(b[::-1], near)
+    weight = 1 / (1 + jnp.abs(v))
+    excess = near**degree * weight * x
+
+    def divide(coefficients: Polynomial) -> Array:
+        low, high = coefficients[: degree + 1], coefficients[degree + 1 :]
+        y = _horner(low[::-1], near) * weight
+        return y + _horner(high[::-1], x) * excess if high else y
+
+    y, along = divide(parameters[:above]), divide(tangents[:above])
+    return along - jnp.where(v < 0, -y, y) * divide((0.0, *tangents[above:]))
+
+
+class _Denominator:
+    """Q^power at x, where v = b[0] x + b[1] x^2 + ..., for polynomials up to a degree above it."""
+
+    def __init__(self, x: Array, b: Polynomial, above: int, power: int):
+        self.x, self.power, self.degree = x, power, len(b)
+        # Where powers of x might leave the format, all is divided by x^degree, unless that is not
+        # large in Q: a polynomial with nothing to speak of below it stays one.
+        beyond = jnp.abs(x) > 2.0 ** (64 // max(above, power * self.degree))
+        self.inverse = 1 / jnp.where(beyond, x, 1.0)
+        q = jnp.abs(self.inverse) ** self.degree + jnp.abs(_horner(b, self.inverse))
+        self.far = beyond & (q > 2.0 ** -(96 // power))
+        self.u = jnp.where(self.far, self.inverse, x)
+        w = self._polynomial(b)  # v / x, or v / x^degree
+        turned = (x < 0) if self.degree % 2 else (x < 0) & ~self.far
+        self.negative = (w != 0) & ((w < 0) ^ turned)  # where v is; w may have been flushed to 0
+        size = jnp.abs(self.u)
+        self.q = jnp.where(self.far, size**self.degree, 1.0)
+        self.q = self.q + jnp.abs(w) * jnp.where(self.far, 1.0, size)
+
+    def _polynomial(self, coefficients: Polynomial) -> Array:
         """The polynomial; where x is far, divided by its highest power of x."""
-        pairs = zip(coefficients, coefficients[::-1], strict=True)
-        return _horner([jnp.where(far, lower, higher) for lower, higher in pairs], u)
+        c = _floats(coefficients)
+        pairs = zip(c, c[::-1], strict=True)
+        return _horner([jnp.where(self.far, lower, higher) for lower, higher in pairs], self.u)
 
-    w = polynomial(_floats(denominator))  # v / x, or v / x^degree
-    turned = (x < 0) if degree % 2 else (x < 0) & ~far
-    negative = (w != 0) & ((w < 0) ^ turned)  # the sign of v; w may have been flushed to 0
-    q = jnp.where(far, jnp.abs(u) ** degree, 1.0) + jnp.abs(w) * jnp.where(far, 1.0, jnp.abs(u))
-
-    def with_sign(a, b):
+    def signed(self, a, b):
         """a + s b, where s is the sign of v."""
         if is_number(b) and not b:
             return a
-        return jnp.where(negative, *_floats([a - b, a + b]))
+        return jnp.where(self.negative, *_floats([a - b, a + b]))
 
-    parts = zip_longest(*_numerator_of_derivative(numerator, denominator, order), fillvalue=0)
-    y = polynomial(_floats([with_sign(a, b) for a, b in parts])) / q ** (order + 1)
-    powers = len(numerator) - 1 - degree - order  # of x, that the quotient lacks where x is far
-    for _ in range(abs(powers)):
-        y = y * jnp.where(far, x if powers > 0 else inverse, 1.0)
-    return jnp.where(far & (x < 0), -y, y) if degree * (order + 1) % 2 else y
+    def divide(self, coefficients: Polynomial) -> Array:
+        """The polynomial with these coefficients over Q^power."""
+        y = self._polynomial(coefficients) / self.q**self.power
+        lacking = len(coefficients) - 1 - self.degree * self.power  # powers of x where it is far
+        for _ in range(abs(lacking)):
+            y = y * jnp.where(self.far, self.x if lacking > 0 else self.inverse, 1.0)
+        return jnp.where(self.far & (self.x < 0), -y, y) if self.degree * self.power % 2 else y
 
 
 def _floats(coefficients: Polynomial) -> list:
@@ -155,7 +196,7 @@ def _horner(coefficients: Polynomial, u: Array) -> Array:
 
 def _numerator_of_derivative(p: Polynomial, b: Polynomial, order: int) -> tuple[list, list]:
     """N[order], as the part without the sign of v and the part that it multiplies."""
-    even, odd = list(p), [0] * len(p)
+    even, odd = list(p), [0] * len(p)  # as long as each other
     for k in range(1, order + 1):
         even, odd = (
             _sum(_slope(even), _bracket(odd, b, k)),
