@@ -22,6 +22,7 @@ STARTS = {
     "StarReLU": lambda x: 0.8944 * jaxact.squared_relu(x) - 0.4472,
     "SReLU": lambda x: jaxact.leaky_relu(x, 0.2),
     "PELU": jaxact.elu,
+    "Snake": jaxact.snake,
 }
 
 
@@ -38,6 +39,38 @@ def test_hinges_start_as_in_the_code_of_their_authors():
     assert -0.2 <= slopes.min() < -0.199
     assert 0.199 < slopes.max() <= 0.2
     np.testing.assert_allclose(hinges.std(), 0.5, rtol=0.03)
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_siren_starts_as_in_its_paper(build):
+    """Fails if the frequency is left out of the bound, or the first layer is like the others."""
+    x, sizes = jnp.ones((1, 100)), {"in_features": 100, "out_features": 1000, "features": 1000}
+    first = build("Sine", x, is_first=True, **sizes).parameters["linear"]
+    other = build("Sine", x, omega=20.0, **sizes).parameters["linear"]
+    bounds = [
+        (first["kernel"], 1 / 100),
+        (other["kernel"], (6 / 100) ** 0.5 / 20),
+        (first["bias"], 1 / 10),
+        (other["bias"], 1 / 10),
+    ]
+    for array, bound in bounds:
+        assert 0.99 * bound < jnp.max(jnp.abs(array)) <= bound
+        np.testing.assert_allclose(array.std(), bound / 3**0.5, rtol=0.1)
+
+
+def test_depth_keeps_the_distribution_of_siren():
+    """Each layer's output has the variance of the arcsine distribution, 1/2."""
+    x = jax.random.uniform(jax.random.key(0), (500, 2), minval=-1.0, maxval=1.0)
+    rngs = nnx.Rngs(0)
+    for size in (2, 256, 256, 256):
+        x = jaxact.nnx.Sine(size, 256, is_first=size == 2, rngs=rngs)(x)
+        np.testing.assert_allclose(x.var(), 0.5, rtol=0.06)
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_a_frequency_that_is_not_positive_is_refused(build):
+    with pytest.raises(ValueError, match=r"Sine: omega is 0\.0, but must be positive"):
+        build("Sine", omega=0.0)
 
 
 def test_no_even_denominator_of_its_degree_comes_closer_to_leaky_relu():

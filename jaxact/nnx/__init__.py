@@ -6,6 +6,7 @@ They hold parameters and randomness only; the mathematics is in `jaxact`.
 from .dense import GatedLinear as GatedLinear, Maxout as Maxout
 from .exponentials import PELU as PELU
 from .input_dependent import FReLU as FReLU
+from .periodic import Sine as Sine, Snake as Snake
 from .randomised import RReLU as RReLU
 from .rational import Rational as Rational
 from .rectifiers import APL as APL, PReLU as PReLU, SReLU as SReLU, StarReLU as StarReLU
