@@ -31,6 +31,7 @@ from peers import peers, versions  # noqa: E402
 from jaxact import CATALOG, Entry  # noqa: E402
 
 PAGE, RESULTS = DOCS / "accuracy.md", DOCS / "accuracy"
+RESOLUTION = 2.0**-12  # in ULP: what is less, the truth is not known to
 SAMPLED = {"float32": 2**20, "float64": 2**14}
 
 
@@ -160,9 +161,10 @@ the distance of a result from it in units in the last place (ULP) of the format 
 - **root**: the worst error within 1/8 of a root of the derivative, in eps times the largest
   magnitude that the derivative has there. (A value is exact to the last place beside its own root.)
 
-Inputs and results that are subnormal do not count: XLA's CPU backend takes them for zero. Points
-where a derivative jumps do not count in that derivative: see [kinks](kinks.md). A blank is a
-function that the library does not have, with these parameters or in this order.
+Errors below 2^-12 are given as 0. Inputs and results that are subnormal do not count: XLA's CPU
+backend takes them for zero. Points where a derivative jumps do not count in that derivative: see
+[kinks](kinks.md). A blank is a function that the library does not have, with these parameters or in
+this order.
 """
 HEADINGS = {
     ("bfloat16", "all"): "bfloat16, all inputs",
@@ -198,7 +200,7 @@ def _table(rows: list[Row]) -> str:
     for (function, parameters, order), by_library in lines.items():
         cells = [_cells(by_library.get(name)) for name in libraries]
         own = by_library["jaxact"]
-        cells[0].insert(1, f"{own.at:.6g}" if own.ulp else "")
+        cells[0].insert(1, f"{own.at:.6g}" if own.ulp > RESOLUTION else "")
         text += _line(f"`{function}({parameters})`", order, *itertools.chain(*cells))
     return text
 
@@ -214,7 +216,9 @@ def _cells(row: Row | None) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else "∞"
+    if not np.isfinite(value):
+        return "∞"
+    return "0" if value < RESOLUTION else f"{value:.3g}" if value < 1000 else f"{value:.0e}"
 
 
 def _line(*cells: str) -> str:

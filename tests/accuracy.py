@@ -127,7 +127,7 @@ def measure(
 
 
 def measure_by(
-    entry: Entry, parameters: Mapping[str, Any], name: str, dtype: Any, size: int = 2**12
+    entry: Entry, parameters: Mapping[str, Any], name: str, dtype: Any, size: int = 2**11
 ) -> Iterator[Row]:
     """Scores what a parameter's gradient is made of, element by element.
 
