@@ -98,8 +98,18 @@ def _isru_third(m, x, alpha):
 
 
 def _isru_by_alpha(m, x, alpha):
-    y = _isru(m, x, alpha)
-    return -0.5 * (y * y * y)
+    return -0.5 * _isru_square(m, x, alpha) * _isru(m, x, alpha)
+
+
+def _isru_by_alpha_twice(m, x, alpha):
+    square = _isru_square(m, x, alpha)
+    return 0.75 * (square * square) * _isru(m, x, alpha)
+
+
+def _isru_square(m, x, alpha):
+    """The square of the value, rounded three times where a product of values is rounded seven."""
+    near = m.clamp(x, -_far(x), _far(x))
+    return near * near / _square_plus_one(near, alpha)
 
 
 def _isru_slope_by_alpha(m, x, alpha):
@@ -110,7 +120,7 @@ def _isru_slope_by_alpha(m, x, alpha):
 ISRU = Kernel(
     _isru,
     x=Kernel(_isru_slope, x=Kernel(_isru_curvature, x=_isru_third), alpha=_isru_slope_by_alpha),
-    alpha=Kernel(_isru_by_alpha, x=_isru_slope_by_alpha),
+    alpha=Kernel(_isru_by_alpha, x=_isru_slope_by_alpha, alpha=_isru_by_alpha_twice),
 )
 
 
@@ -181,6 +191,10 @@ def _isrlu_by_alpha(m, x, alpha):
     return jnp.where(x >= 0, 0.0, _isru_by_alpha(m, x, alpha))
 
 
+def _isrlu_by_alpha_twice(m, x, alpha):
+    return jnp.where(x >= 0, 0.0, _isru_by_alpha_twice(m, x, alpha))
+
+
 def _isrlu_slope_by_alpha(m, x, alpha):
     return jnp.where(x >= 0, 0.0, _isru_slope_by_alpha(m, x, alpha))
 
@@ -188,7 +202,7 @@ def _isrlu_slope_by_alpha(m, x, alpha):
 ISRLU = Kernel(
     _isrlu,
     x=Kernel(_isrlu_slope, x=Kernel(_isrlu_curvature, x=_isrlu_third), alpha=_isrlu_slope_by_alpha),
-    alpha=Kernel(_isrlu_by_alpha, x=_isrlu_slope_by_alpha),
+    alpha=Kernel(_isrlu_by_alpha, x=_isrlu_slope_by_alpha, alpha=_isrlu_by_alpha_twice),
 )
 
 
