@@ -136,6 +136,15 @@ def typical_cases(*kinds: str) -> list[Case]:
     ]
 
 
+def variants(*kinds: str) -> list[Case]:
+    """The cases but for those that differ from another in numbers only: they run the same code."""
+    distinct = {}
+    for case in cases(*kinds):
+        choices = {name: v for name, v in case.parameters.items() if not isinstance(v, float)}
+        distinct.setdefault((case.entry.name, repr(choices)), case)
+    return list(distinct.values())
+
+
 def over(selected: list[Case]) -> Callable:
     """Runs a law on these cases."""
     return pytest.mark.parametrize("case", selected, ids=repr)

@@ -17,6 +17,7 @@ from cases import (
     over,
     precision,
     typical_cases,
+    variants,
 )
 
 LEADING = [(), (2,), (2, 3), (2, 1, 3), (0,), (2, 0)]  # with features: rank 1 to 4, and empty ones
@@ -70,7 +71,7 @@ def test_eight_bits_are_the_float32_result_rounded_once(case, dtype):
 
 @pytest.mark.parametrize("dtype", [jnp.int8, jnp.uint8, jnp.int32, jnp.bool_])
 @pytest.mark.parametrize("x64", [False, True])
-@over(cases())
+@over(variants())
 def test_integers_become_the_default_float_unless_the_docstring_keeps_them(case, dtype, x64):
     with jax.enable_x64(x64):
         x = tuple(jnp.round(a).astype(dtype) for a in case.inputs())
@@ -105,7 +106,7 @@ class Wrapped:
         return self.array
 
 
-@over(cases())
+@over(variants())
 def test_lists_and_numpy_arrays_and_wrapped_arrays_are_taken(case):
     x = case.inputs()
     y = case(*x)
@@ -120,7 +121,7 @@ def _wrapped(case: Case) -> dict:
 
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
-@over(cases())
+@over(variants())
 def test_complex_input_is_refused_by_name(case, dtype):
     x = case.inputs()
     name = rf"jaxact\.{case.entry.name}\b"
@@ -138,7 +139,7 @@ def test_complex_input_is_refused_by_name(case, dtype):
 
 
 @pytest.mark.parametrize("wrong", ["text", ..., ["one", "two"]], ids=repr)
-@over(cases())
+@over(variants())
 def test_what_is_no_number_is_refused(case, wrong):
     with pytest.raises(TypeError):
         case(*(wrong,) * case.arity)

@@ -10,12 +10,12 @@ from cases import (
     POINTWISE,
     SIXTEEN_BITS,
     assert_close,
-    cases,
     differing,
     identical,
     over,
     slope,
     typical_cases,
+    variants,
     weights,
 )
 
@@ -23,7 +23,7 @@ _DTYPES = pytest.mark.parametrize("dtype", SIXTEEN_BITS, ids=lambda d: jnp.dtype
 
 
 @_DTYPES
-@over(cases(*POINTWISE))
+@over(variants(*POINTWISE))
 def test_all_sixteen_bit_inputs_have_one_value_and_one_slope(case, dtype):
     xs = oracle.all_patterns(dtype, finite=False)
 
@@ -68,7 +68,7 @@ def test_constants_may_be_evaluated_while_tracing(case):
 
 
 @_DTYPES
-@over(cases("gate", "axis"))
+@over(variants("gate", "axis"))
 def test_rows_of_sixteen_bits_have_one_value_and_one_gradient(case, dtype):
     """A row by itself may be summed in another order: there one unit in the last place is left."""
     x = case.inputs((256, FEATURES), dtype)

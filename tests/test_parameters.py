@@ -4,7 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import DTYPES, FEATURES, assert_close, cases, identical, over, precision, typical_cases
+from cases import (
+    DTYPES,
+    FEATURES,
+    assert_close,
+    cases,
+    identical,
+    over,
+    precision,
+    typical_cases,
+    variants,
+)
 
 LEARNABLE = [case for case in cases() if case.learnable]
 TYPICAL = [case for case in typical_cases() if case.learnable]
@@ -140,7 +150,7 @@ def test_parameters_leave_the_dtype_of_x_alone(case):
                 assert {g.dtype for g in by_p.values()} == {jnp.dtype(parameter_dtype)}
 
 
-@over(LEARNABLE)
+@over([case for case in variants() if case.learnable])
 def test_derivatives_by_parameters_are_limits_of_differences(case):
     """First and second, mixed, in every mode: along a line through x and the parameters."""
     with precision(np.float64):

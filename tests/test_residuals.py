@@ -18,6 +18,7 @@ from cases import (
     loss,
     over,
     typical_cases,
+    variants,
 )
 
 SHAPE = (32, FEATURES)
@@ -64,7 +65,7 @@ def _same_memory(a, b):
 
 
 @_DTYPES
-@over([case for case in cases() if case.learnable])
+@over([case for case in variants() if case.learnable])
 def test_learned_parameters_are_kept_as_they_are(case, dtype):
     """x and the parameters, but not the parameters repeated to the shape of x."""
     x = case.inputs(SHAPE, dtype)

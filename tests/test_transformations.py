@@ -10,12 +10,12 @@ import numpy as np
 from cases import (
     FEATURES,
     assert_close,
-    cases,
     gradient,
     identical,
     loss,
     over,
     typical_cases,
+    variants,
     weights,
 )
 from jax import lax
@@ -28,7 +28,7 @@ POLICIES = {
 }
 
 
-@over(cases())
+@over(variants())
 def test_derivatives_to_order_three_are_limits_of_differences_in_every_mode(case):
     """Along a line, in float64: all 14 nestings of forward and reverse mode, against quotients."""
     with jax.enable_x64(True):
