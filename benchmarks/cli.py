@@ -13,8 +13,9 @@ from jaxact import CATALOG
 
 from . import cases, compare, environment, libraries, memory, options, plot, speed, tables
 from .modes import MODES
+from .networks import NETWORKS, RECIPES
 from .results import Results
-from .targets import TARGETS
+from .targets import TARGETS, MissingCompiler
 
 QUICK_SECONDS = 20.0
 FULL_SECONDS = 200.0
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     given = parser.parse_args(arguments)
     try:
         return given.run(given)
-    except compare.IncomparableResults as error:
+    except (compare.IncomparableResults, MissingCompiler) as error:
         parser.error(str(error))
 
 
@@ -53,9 +54,15 @@ def _chosen_cases(given: argparse.Namespace) -> list[cases.Case]:
 
 
 def _memory(given: argparse.Namespace) -> None:
-    scale = memory.Scale(given.batch, given.features, given.layers, given.dtype, given.target)
-    rows = _collect(memory.measure_all(given.functions, scale), len(given.functions))
-    results = Results("memory", environment.describe(TARGETS[given.target]()), rows)
+    typical = memory.Scale.typical(given.target)
+    named = {field: getattr(given, field) for field in typical._fields}
+    scale = typical._replace(**{field: value for field, value in named.items() if value})
+    batches = memory.measure_all(
+        given.functions, scale, given.networks or NETWORKS, given.recipes or RECIPES
+    )
+    device = TARGETS[given.target].device()
+    rows = _collect(batches, len(given.functions))
+    results = Results("memory", environment.describe(device), rows)
     _report(results, tables.memory_tables(rows), given)
 
 
@@ -153,21 +160,17 @@ def _add_memory(commands: Any) -> None:
         "bytes per element that a function keeps for the backward pass. Compiles, runs nothing.",
     )
     parser.set_defaults(run=_memory)
-    default = memory.Scale()
     add = parser.add_argument
     _add_functions(parser)
+    add("--target", choices=TARGETS, default="cpu", help="what to compile for: %(default)s")
+    add("--batch", type=options.count, help="rows of an activation array")
+    add("--features", type=options.count, help="its columns")
+    add("--layers", type=options.count, help="of each network")
     add(
-        "--batch",
-        type=options.count,
-        default=default.batch,
-        help="rows of an activation array: %(default)s",
+        "--dtype", choices=memory.DTYPES, help="of all arrays; all four as is typical of the target"
     )
-    add("--features", type=options.count, default=default.features, help="its columns: %(default)s")
-    add("--layers", type=options.count, default=default.layers, help="of each network: %(default)s")
-    add("--dtype", choices=memory.DTYPES, default=default.dtype, help="of all arrays: %(default)s")
-    add(
-        "--target", choices=TARGETS, default=default.target, help="what to compile for: %(default)s"
-    )
+    _add_names(parser, "--networks", NETWORKS)
+    _add_names(parser, "--recipes", RECIPES)
     _add_output(parser)
 
 

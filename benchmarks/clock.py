@@ -64,12 +64,14 @@ class Build(NamedTuple):
     compile_seconds: float
 
 
-def build(function: Callable[..., Any], *args: Any) -> Build:
+def build(
+    function: Callable[..., Any], *args: Any, options: Mapping[str, Any] | None = None
+) -> Build:
     """Traces, lowers and compiles `function` for arguments like `args`; runs nothing."""
     start = time.perf_counter()
     lowered = jax.jit(function).lower(*args)
     middle = time.perf_counter()
-    executable = lowered.compile()
+    executable = lowered.compile(dict(options) if options else None)
     return Build(executable, middle - start, time.perf_counter() - middle)
 
 

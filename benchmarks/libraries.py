@@ -84,12 +84,15 @@ class Torch:
             "backward": self._backward,
             "forward+backward": self._forward_and_backward,
         }.get(case.mode)
-        functional = self.torch.nn.functional
-        function = counterpart(functional, case.function, case.setting, self.torch.from_dlpack)
+        function = self.counterpart(case.function, case.setting)
         if prepare is None or function is None:
             return None
         tensors = jax.tree.map(self.torch.from_dlpack, operands)
         return Contender(library=self.name, call=prepare(function, *tensors))
+
+    def counterpart(self, name: str, setting: str) -> Function | None:
+        """Torch's function that computes what an activation of the catalogue computes."""
+        return counterpart(self.torch.nn.functional, name, setting, self.torch.from_dlpack)
 
     def _forward(self, function: Function, inputs):
         return self.torch.no_grad()(lambda: function(*inputs))

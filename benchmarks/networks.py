@@ -9,14 +9,32 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxact import backward
+
 from .modes import Function
 
-Recipe = Callable[[Callable[..., Any]], Callable[..., Any]]
+Wrapper = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the backward pass is arranged.
+
+    Attributes:
+        activation: what is done to an activation of jaxact, if anything.
+        layers: what is done to the layers that it is part of.
+    """
+
+    activation: Wrapper | None = None
+    layers: Wrapper = lambda apply: apply
+
 
 RECIPES: dict[str, Recipe] = {
-    "default": lambda apply: apply,
-    "dots_saveable": functools.partial(
-        jax.checkpoint, policy=jax.checkpoint_policies.dots_saveable
+    "default": Recipe(),
+    "lean": Recipe(activation=backward.lean),
+    "few_bit": Recipe(activation=backward.few_bit),
+    "dots_saveable": Recipe(
+        layers=functools.partial(jax.checkpoint, policy=jax.checkpoint_policies.dots_saveable)
     ),
 }
 
@@ -31,10 +49,10 @@ class Network:
             of one activation.
     """
 
-    apply: Callable[[Function, Recipe, Any, Array], Array]
+    apply: Callable[[Function, Wrapper, Any, Array], Array]
     weights: Callable[[Any, Any, int], Any]
 
-    def training_step(self, function: Function, recipe: Recipe) -> Callable[..., Any]:
+    def training_step(self, function: Function, recipe: Wrapper) -> Callable[..., Any]:
         """Loss and gradient, of (weights, x); no cotangent of this loss is trivial."""
 
         def loss(weights, x):
@@ -48,7 +66,7 @@ def _layer(function: Function, weights, x: Array) -> Array:
     return function(*(x @ w for w in weights))
 
 
-def _unrolled_layers(function: Function, recipe: Recipe, weights, x: Array) -> Array:
+def _unrolled_layers(function: Function, recipe: Wrapper, weights, x: Array) -> Array:
     def apply(weights, x):
         for enter in weights:
             x = _layer(function, enter, x)
@@ -57,7 +75,7 @@ def _unrolled_layers(function: Function, recipe: Recipe, weights, x: Array) -> A
     return recipe(apply)(weights, x)
 
 
-def _scanned_layers(function: Function, recipe: Recipe, weights, x: Array) -> Array:
+def _scanned_layers(function: Function, recipe: Wrapper, weights, x: Array) -> Array:
     @recipe
     def layer(x, enter):
         return _layer(function, enter, x)
@@ -65,7 +83,7 @@ def _scanned_layers(function: Function, recipe: Recipe, weights, x: Array) -> Ar
     return lax.scan(lambda x, enter: (layer(x, enter), None), x, weights)[0]
 
 
-def _scanned_blocks(function: Function, recipe: Recipe, weights, x: Array) -> Array:
+def _scanned_blocks(function: Function, recipe: Wrapper, weights, x: Array) -> Array:
     @recipe
     def block(x, enter, leave):
         return x + _layer(function, enter, x) @ leave

@@ -63,7 +63,11 @@ def _copies(rows: Sequence[SpeedRow]) -> Bars:
 
 def _temporaries(rows: Sequence[MemoryRow]) -> Bars:
     return {
-        name: {f"{row.library}, {row.recipe}": row.temporaries for row in members}
+        name: {
+            f"{row.library}, {row.recipe}": row.temporaries
+            for row in members
+            if row.temporaries is not None
+        }
         for name, members in grouped(rows, activation).items()
     }
 

@@ -1,23 +1,27 @@
 """What reverse mode keeps between the forward and the backward pass of one function."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
 
-def residual_bytes(function: Callable[..., Any], *inputs: Any) -> float:
-    """Bytes that `jax.vjp` keeps, per element of the first input; scalars do not count.
+def residual_bytes(function: Callable[..., Any], *inputs: jax.Array) -> float:
+    """Bytes that `jax.vjp` keeps, per element of the first input; scalars do not count."""
+    leaves = jax.tree.leaves(jax.vjp(function, *inputs)[1])
+    kept = {id(leaf): leaf for leaf in leaves if leaf.size > 1}  # shared ones once
+    return sum(leaf.nbytes for leaf in kept.values()) / inputs[0].size
 
-    Args:
-        function: a function of `inputs`.
-        inputs: arrays, or their shapes and dtypes: nothing is computed.
-    """
 
-    def kept(*inputs):
-        leaves = jax.tree.leaves(jax.vjp(function, *inputs)[1])
-        return list({id(leaf): leaf for leaf in leaves}.values())  # shared ones once
+def torch_residual_bytes(torch: Any, function: Callable[..., Any], *inputs: Any) -> float:
+    """Bytes that torch keeps without compilation, per element of the first input."""
+    kept = {}
 
-    arrays = [a for a in jax.eval_shape(kept, *inputs) if a.size > 1]
-    return sum(a.size * a.dtype.itemsize for a in arrays) / math.prod(inputs[0].shape)
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    inputs = [x.requires_grad_() for x in inputs]
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        function(*inputs)
+    return sum(kept.values()) / inputs[0].numel()

@@ -72,9 +72,9 @@ class MemoryRow:
         dtype: dtype of weights and activations.
         size: batch x features x layers.
         library: whose function it is.
-        temporaries: memory for temporaries, in activation arrays.
+        temporaries: memory for temporaries, in activation arrays; None where nothing is compiled.
         outputs: memory for the loss and the gradients, in activation arrays.
-        residual_bytes: bytes that `jax.vjp` of the function alone keeps, per element.
+        residual_bytes: bytes that reverse mode keeps of the function alone, per element.
     """
 
     METRICS: ClassVar[tuple[str, ...]] = ("temporaries",)
@@ -88,8 +88,8 @@ class MemoryRow:
     dtype: str
     size: str
     library: str
-    temporaries: float
-    outputs: float
+    temporaries: float | None
+    outputs: float | None
     residual_bytes: float
 
     @property

@@ -59,18 +59,17 @@ def memory_tables(rows: Sequence[MemoryRow]) -> list[Table]:
 
 def _memory_table(title: str, rows: Sequence[MemoryRow]) -> Table:
     columns = list(grouped(rows, lambda row: (row.library, row.recipe)))
-    libraries = list(dict.fromkeys(library for library, _ in columns))
-    table = _table(f"{title}: temporaries in activation arrays")
+    table = _table(f"{title}: temporaries in activation arrays, and bytes kept")
     table.add_column("activation", overflow="fold")
     _add_figures(table, *(f"{library}\n{recipe}" for library, recipe in columns))
-    _add_figures(table, *(f"{library}\nkept B/element" for library in libraries))
+    _add_figures(table, *(f"{library}\n{recipe}\nB/element" for library, recipe in columns))
     for name, members in grouped(rows, activation).items():
         arrays = {(row.library, row.recipe): row.temporaries for row in members}
-        kept = {row.library: row.residual_bytes for row in members}
+        kept = {(row.library, row.recipe): row.residual_bytes for row in members}
         table.add_row(
             name,
             *(_figure(arrays.get(column), ".2f") for column in columns),
-            *(_figure(kept.get(library), ".3g") for library in libraries),
+            *(_figure(kept.get(column), ".3g") for column in columns),
         )
     return table
 

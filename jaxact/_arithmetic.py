@@ -362,7 +362,9 @@ def _unseen(high: Any, a: Array) -> Array:
 
 def _tanh_by_expm1(m, x: Array) -> Array:
     minus = m.expm1(-2 * m.at_most(m.absolute(x), -0.5 * m.lowest(x)))
-    return m.with_sign(-minus / (2 + minus), x)
+    # The sign before the division: XLA on CPU repeats cheap last steps in the backward pass, and
+    # keeps what they need.
+    return m.with_sign(-minus, x) / (2 + minus)
 
 
 def _split(constant: float) -> tuple[float, float]:

@@ -350,13 +350,15 @@ def test_memory_compiles_every_network_with_every_recipe(tmp_path):
     assert not main([*arguments.split(), "--output", str(output)])
     rows = Results.read(output).rows
     combinations = {(row.function, row.library, row.network, row.recipe) for row in rows}
-    assert len(combinations) == len(rows) == (2 + 1) * 3 * 2  # jax.nn has no maxout
+    assert (
+        len(combinations) == len(rows) == 3 * (4 + 2 + 2)
+    )  # lean and few_bit: only identity; jax.nn has no maxout
     assert all(row.temporaries > 0 for row in rows)
 
 
 def test_a_layer_more_is_an_activation_array_more():
     def arrays(layers):
-        scale = memory.Scale(batch=256, features=8, layers=layers)
+        scale = memory.Scale(256, 8, layers, "float32", "cpu")
         row = memory.measure("identity", scale, jaxact, "unrolled layers f(x W)", "default")
         assert row is not None
         return row.temporaries
@@ -366,7 +368,7 @@ def test_a_layer_more_is_an_activation_array_more():
 
 def test_a_gate_is_given_two_preactivations(every_kind):
     library, names = every_kind
-    scale = memory.Scale(batch=16, features=8, layers=2)
+    scale = memory.Scale(16, 8, 2, "float32", "cpu")
     row = memory.measure(names["gate"], scale, library, "scanned layers f(x W)", "default")
     assert row is not None
     assert row.residual_bytes >= 8

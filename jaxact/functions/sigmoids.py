@@ -180,7 +180,7 @@ def soft_sign(x: ArrayLike) -> Array:
 
 def _soft_sign(m, x):
     a = m.at_most(m.absolute(x), 2.0**60)  # beyond, the quotient is 1; and inf / inf is not
-    return m.with_sign(a / (1 + a), x)
+    return m.with_sign(a, x) / (1 + a)
 
 
 def _soft_sign_slope(m, x):

@@ -154,7 +154,8 @@ def log_sigmoid(x: ArrayLike) -> Array:
 
 
 def _log_sigmoid(m, x):
-    return -_softplus(m, -x, 1.0)
+    gate = m.decay(m.reach(x))
+    return m.at_most(x, -0.0) - m.log1p(gate.lifted, gate.e) * DROP
 
 
 def _log_sigmoid_slope(m, x):
