@@ -75,6 +75,12 @@ class Portable:
         return cls.at_most(cls.at_least(x, low), high)
 
     @staticmethod
+    def root(x: Array) -> Array:
+        """The square root of what is positive; else 0, with slope 0."""
+        positive = x > 0
+        return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+    @staticmethod
     def absolute(x: Array) -> Array:
         """abs(x), with slope 1 at 0: even and odd functions of it and `with_sign` stay smooth."""
         return jnp.where(jnp.signbit(x), -x, x)

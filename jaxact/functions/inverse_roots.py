@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 
 from .._arguments import is_number, require
 from .._catalog import activation
-from .._derivatives import Kernel
+from .._derivatives import FromOutput, Kernel
 
 
 @activation(
@@ -117,10 +117,16 @@ def _isru_slope_by_alpha(m, x, alpha):
     return (-1.5 * y) * y / (s * jnp.sqrt(s))
 
 
+def _isru_slope_from_output(m, y, alpha):
+    rest = 1 - alpha * y * y  # 1 / (1 + alpha x^2)
+    return rest * m.root(rest)
+
+
 ISRU = Kernel(
     _isru,
     x=Kernel(_isru_slope, x=Kernel(_isru_curvature, x=_isru_third), alpha=_isru_slope_by_alpha),
     alpha=Kernel(_isru_by_alpha, x=_isru_slope_by_alpha, alpha=_isru_by_alpha_twice),
+    output=FromOutput(_isru_slope_from_output),
 )
 
 
@@ -203,6 +209,7 @@ ISRLU = Kernel(
     _isrlu,
     x=Kernel(_isrlu_slope, x=Kernel(_isrlu_curvature, x=_isrlu_third), alpha=_isrlu_slope_by_alpha),
     alpha=Kernel(_isrlu_by_alpha, x=_isrlu_slope_by_alpha, alpha=_isrlu_by_alpha_twice),
+    output=FromOutput(lambda m, y, alpha: _isru_slope_from_output(m, m.at_most(y, 0.0), alpha)),
 )
 
 

@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from .._arguments import is_number, require
 from .._arithmetic import LIFT
 from .._catalog import activation
-from .._derivatives import Kernel
+from .._derivatives import FromOutput, Kernel
 from .exponentials import _exp_of_quotient, _quotient_below
 
 
@@ -108,4 +108,5 @@ PELU = Kernel(
     x=Kernel(_pelu_slope, x=_pelu_curvature, a=_pelu_slope_by_a, b=_pelu_slope_by_b),
     a=Kernel(_pelu_by_a, x=_pelu_slope_by_a),
     b=Kernel(_pelu_by_b, x=_pelu_slope_by_b, b=_pelu_by_b_twice),
+    output=FromOutput(lambda m, y, a, b: jnp.where(y >= 0, a / b, (y + a) / b)),
 )

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from .._arguments import is_number, require
 from .._arithmetic import two_parts
 from .._catalog import activation
-from .._derivatives import Kernel
+from .._derivatives import FromOutput, Kernel
 
 
 @activation(
@@ -65,7 +65,11 @@ def _squared_relu_curvature(m, x):
     return jnp.where(x > 0, 2.0, 0.0)
 
 
-SQUARED_RELU = Kernel(_squared_relu, x=Kernel(_squared_relu_slope, x=_squared_relu_curvature))
+SQUARED_RELU = Kernel(
+    _squared_relu,
+    x=Kernel(_squared_relu_slope, x=_squared_relu_curvature),
+    output=FromOutput(lambda m, y: 2 * m.root(y)),
+)
 
 
 @activation(
@@ -222,4 +226,5 @@ SMELU = Kernel(
     _smelu,
     x=Kernel(_smelu_slope, x=_smelu_curvature, beta=_smelu_slope_by_beta),
     beta=Kernel(_smelu_by_beta, x=_smelu_slope_by_beta, beta=_smelu_by_beta_twice),
+    output=FromOutput(lambda m, y, beta: m.root(m.at_most(y / beta, 1.0))),
 )

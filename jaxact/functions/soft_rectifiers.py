@@ -402,6 +402,7 @@ def _sparse_plus_curvature(m, x):
 SPARSE_PLUS = Kernel(
     _sparse_plus,
     x=Kernel(_sparse_plus_slope, x=_sparse_plus_curvature),
+    output=FromOutput(lambda m, y: m.root(m.at_most(y, 1.0))),
 )
 
 

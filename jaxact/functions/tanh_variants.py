@@ -6,7 +6,7 @@ from jax.typing import ArrayLike
 
 from .._arithmetic import DROP, LIFT
 from .._catalog import activation
-from .._derivatives import Kernel
+from .._derivatives import FromOutput, Kernel
 from .sigmoids import _tanh, _tanh_curvature, _tanh_slope
 
 
@@ -139,6 +139,7 @@ SCALED_TANH = Kernel(
     beta=Kernel(
         _scaled_tanh_by_beta, x=_scaled_tanh_slope_by_beta, beta=_scaled_tanh_by_beta_twice
     ),
+    output=FromOutput(lambda m, y, alpha, beta: (beta / alpha) * ((alpha - y) * (alpha + y))),
 )
 
 
@@ -209,12 +210,17 @@ def _penalized_tanh_slope_by_alpha(m, x, alpha):
     return jnp.where(x >= 0, 0.0, _tanh_slope(m, x))
 
 
+def _penalized_tanh_slope_from_output(m, y, alpha):
+    return jnp.where(y >= 0, (1 - y) * (1 + y), (alpha - y) * (alpha + y) / alpha)
+
+
 PENALIZED_TANH = Kernel(
     _penalized_tanh,
     x=Kernel(
         _penalized_tanh_slope, x=_penalized_tanh_curvature, alpha=_penalized_tanh_slope_by_alpha
     ),
     alpha=Kernel(_penalized_tanh_by_alpha, x=_penalized_tanh_slope_by_alpha),
+    output=FromOutput(_penalized_tanh_slope_from_output),
 )
 
 
@@ -274,4 +280,8 @@ def _sqnl_curvature(m, x):
     return jnp.where((m.absolute(x) < 2) & (x != 0), m.with_sign(jnp.full_like(x, 0.5), -x), 0.0)
 
 
-SQNL = Kernel(_sqnl, x=Kernel(_sqnl_slope, x=_sqnl_curvature))
+SQNL = Kernel(
+    _sqnl,
+    x=Kernel(_sqnl_slope, x=_sqnl_curvature),
+    output=FromOutput(lambda m, y: m.root(1 - m.absolute(y))),
+)
