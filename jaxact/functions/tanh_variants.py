@@ -16,7 +16,6 @@ from .sigmoids import _tanh, _tanh_curvature, _tanh_slope
     samples=({"alpha": 1.7159, "beta": 2 / 3}, {"alpha": 0.6, "beta": 2.0}),
     range=lambda alpha=1.7159, beta=2 / 3: (-alpha, alpha),
     ulps=(3.5, 5.0, 6.5),
-    elsewhere={"onnx:ScaledTanh": {"alpha": 1.0, "beta": 0.5}},
 )
 def scaled_tanh(x: ArrayLike, alpha: ArrayLike = 1.7159, beta: ArrayLike = 2 / 3) -> Array:
     """Scaled tanh: by default the one with value 1 at 1 and -1 at -1, nearly.
