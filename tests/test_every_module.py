@@ -182,6 +182,20 @@ def test_a_module_of_nnx_holds_parameters_statistics_and_randomness_only(name):
     assert all(isinstance(variable, kept) for _, variable in state)
 
 
+@pytest.mark.parametrize("name", [name for name in NNX if "axis" in arguments_of(NNX[name])])
+@over_rooms
+def test_any_axis_may_hold_the_channels(room, name):
+    """Fails if parameters line up with the last axis, or the first, whatever `axis` is."""
+    last = BUILD[room](name, num_parameters=6)
+    parameters = disturbed(last.parameters)
+    expected = last.apply(parameters, X)
+    for axis in (0, 1, -3):
+        moved = jnp.moveaxis(X, -1, axis)
+        layer = BUILD[room](name, moved, num_parameters=6, axis=axis)
+        y = layer.apply(parameters, moved)
+        assert_close(jnp.moveaxis(y, axis, -1), expected)
+
+
 # Which dtypes they have
 
 DTYPES = (jnp.bfloat16, jnp.float16, jnp.float32, jnp.int32)
