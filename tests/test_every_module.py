@@ -15,6 +15,7 @@ import optax
 import orbax.checkpoint
 import pytest
 from flax import linen as nn, nnx
+from jax.sharding import AxisType, PartitionSpec as P
 
 import jaxact
 import jaxact.linen
@@ -330,6 +331,33 @@ def test_nnx_gives_every_parameter_its_metadata(name):
     }
     for path, variable in nnx.to_flat_state(nnx.state(nnx_layer(name, **tags).module, nnx.Param)):
         assert path[-1] == variable.get_metadata()["tag"]
+
+
+@over_modules
+def test_metadata_shards_parameters_and_gradients_and_results_follow(name):
+    """Each parameter's last axis is sharded, explicitly, and so is that of the result."""
+    sizes = {**dict.fromkeys(SIZES, 8), "num_parameters": 8}
+    plain = nnx_layer(name, **sizes).parameters
+    metadata = {
+        f"{path[-1].key}_metadata": {"out_sharding": last_axis(leaf.ndim, "model")}
+        for path, leaf in jax.tree.leaves_with_path(plain)
+    }
+    spec = P("data", None, None, "model")
+    is_dense = "features" in arguments_of(LINEN[name])
+    mesh = jax.make_mesh((2, 4), ("data", "model"), axis_types=(AxisType.Explicit,) * 2)
+    with jax.set_mesh(mesh):
+        layer = nnx_layer(name, **sizes, **metadata)
+        takes = inspect.signature(layer.module.__call__).parameters
+        options = {"out_sharding": spec} if "out_sharding" in takes else {}
+        x = jax.device_put(jnp.ones((2, 5, 4, 8)), P("data") if is_dense else spec)
+        loss = lambda module: jnp.sum(module(x, **options))
+        assert nnx.jit(lambda module: module(x, **options))(layer.module).sharding.spec == spec
+        for slope in jax.tree.leaves(nnx.jit(nnx.grad(loss))(layer.module)):
+            assert slope.sharding.spec == P(*last_axis(slope.ndim, "model"))
+
+
+def last_axis(ndim: int, axis: str) -> tuple[str | None, ...]:
+    return (*[None] * (ndim - 1), axis)[:ndim]
 
 
 @over_modules

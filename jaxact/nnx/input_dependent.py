@@ -115,15 +115,21 @@ class FReLU(nnx.Module):
             bias_metadata=bias_metadata,
         )
 
-    def __call__(self, inputs: ArrayLike, use_running_average: bool | None = None) -> Array:
+    def __call__(
+        self,
+        inputs: ArrayLike,
+        use_running_average: bool | None = None,
+        out_sharding: Any = None,
+    ) -> Array:
         """Returns the activations.
 
         Args:
             inputs: an array of shape (..., spatial axes, num_features).
             use_running_average: takes precedence over the attribute of `norm`.
+            out_sharding: the sharding of the convolution's output, see `flax.nnx.Conv`.
         """
         x = real(inputs, "nnx.FReLU")
         channel_axis("nnx.FReLU", ("num_features", self.num_features), -1, x)
         dtype = x.dtype if self.dtype is None else self.dtype
-        threshold = self.norm(self.conv(x), use_running_average)
+        threshold = self.norm(self.conv(x, out_sharding), use_running_average)
         return larger(x.astype(dtype), threshold.astype(dtype))
