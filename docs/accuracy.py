@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 DOCS = Path(__file__).parent
-sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests")]
+sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests"), str(DOCS)]
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
