@@ -4,10 +4,13 @@ With R(a) = exp(a^2/2) * P(Z > a), Z standard normal and a >= 0 (Mills ratio ove
 
     1 / R(a) = 2 + a * V(a)                               V between 1.59 and 2.51
     R(a) - a / sqrt(2 pi) = (ROOT - a) * T(a)             T between 0.40 and 0.67
+    2 R(a) - a / sqrt(2 pi) = (root - a) * H(a)
+    2 R(a) - (4 a - a^3) / sqrt(2 pi) = (first - a) * (second - a) * (a + shift) * M(a)
 
-V and T are polynomials in u = scale / (a + shift) + offset, which maps the whole range of a to
-[-1, 1]. For float64 they interpolate at Chebyshev points, with relative errors of 4e-17 in 1 / R
-and 2e-17 in T; for float32 they were fitted with weights to the errors that follow.
+V, T, H and M are polynomials in u = scale / (a + shift) + offset, which maps the whole range of a
+to [-1, 1]. For float64 they interpolate at Chebyshev points, with relative errors of 4e-17 in
+1 / R, 2e-17 in T, 7e-17 in H and 2e-17 in M; for float32 V and T were fitted with weights to the
+errors that follow, H and M interpolate with errors of 2e-8 and 3e-9.
 """
 
 import math
@@ -26,6 +29,21 @@ _ROOT = {
 _SQRT2 = {
     jnp.dtype(jnp.float32): (1.4142135381698608, 2.4203234972e-08),
     jnp.dtype(jnp.float64): (1.4142135623730951, -9.667293313452913e-17),
+}
+# where 2 P(Z > a) - a p(a) and 2 P(Z > a) - 4 a p(a) + a^3 p(a) vanish, in two parts per dtype
+_SQUARE_SLOPE_ROOT = {
+    jnp.dtype(jnp.float32): (1.1906012296676636, 1.8675106733909637e-08),
+    jnp.dtype(jnp.float64): (1.1906012483427704, -6.040952733461907e-17),
+}
+_SQUARE_BEND_ROOTS = {
+    jnp.dtype(jnp.float32): (
+        (0.47240498661994934, -1.3233706102166993e-08),
+        (1.878920555114746, 3.6575134067023214e-08),
+    ),
+    jnp.dtype(jnp.float64): (
+        (0.47240497338624327, -2.674525739387283e-17),
+        (1.8789205916898801, 3.447723877008222e-17),
+    ),
 }
 
 
@@ -113,6 +131,18 @@ def tail_slope(m, a: Array) -> Array:
 def tail_curvature(m, a: Array) -> Array:
     """(2 - a^2) p(a), minus the curvature of a * P(Z > a)."""
     return _times_density(m, a, tail_curvature_factor(m, a))
+
+
+def square_slope_factor(m, a: Array) -> Array:
+    """(2 P(Z > a) - a p(a)) / exp(-a^2/2), for the slope of a^2 P(Z > a): one root, kept exact."""
+    return m.distance(_SQUARE_SLOPE_ROOT[a.dtype], a) * _H[a.dtype](a)
+
+
+def square_curvature_factor(m, a: Array) -> Array:
+    """(2 P(Z > a) - 4 a p(a) + a^3 p(a)) / exp(-a^2/2), for its curvature: two exact roots."""
+    first, second = _SQUARE_BEND_ROOTS[a.dtype]
+    fit = _M[a.dtype]
+    return m.distance(first, a) * m.distance(second, a) * ((a + fit.shift) * fit(a))
 
 
 _V = {
@@ -211,6 +241,102 @@ _T = {
             0.05665136027914149,
             0.10463240607944804,
             0.4722499278070612,
+        ),
+    ),
+}
+_H = {
+    jnp.dtype(jnp.float32): _Fit(
+        5.0,
+        13.448275566101074,
+        -1.689655065536499,
+        (
+            -5.9983404e-06,
+            -2.0835925e-05,
+            7.323832e-05,
+            0.0009326866,
+            0.004674574,
+            0.016011314,
+            0.042206503,
+            0.08980105,
+            0.1577501,
+            0.5284891,
+        ),
+    ),
+    jnp.dtype(jnp.float64): _Fit(
+        4.0,
+        8.816326530612244,
+        -1.204081632653061,
+        (
+            1.4696515798589223e-12,
+            1.001329732466193e-10,
+            -1.6459857223804072e-10,
+            -9.801564800413308e-10,
+            2.4702199835970347e-09,
+            4.801713675429452e-09,
+            -2.342948930494499e-08,
+            -1.114834519015227e-08,
+            1.9111573293005598e-07,
+            -5.800225789247878e-08,
+            -1.594054667560177e-06,
+            9.957957988119921e-07,
+            1.542800155021131e-05,
+            -3.5860371345859633e-06,
+            -0.00017989187184816756,
+            -0.00025654875692233514,
+            0.0019373257126127333,
+            0.012529074956034966,
+            0.04130021771401771,
+            0.09579928765263741,
+            0.1714324598610014,
+            0.5173384947004417,
+        ),
+    ),
+}
+_M = {
+    jnp.dtype(jnp.float32): _Fit(
+        3.0,
+        7.241379261016846,
+        -1.4137930870056152,
+        (
+            -4.5202452e-07,
+            7.517221e-07,
+            6.0649527e-06,
+            -1.8059995e-05,
+            -9.813563e-05,
+            0.0003455043,
+            0.003947122,
+            0.016171789,
+            -0.008635048,
+            0.36382017,
+        ),
+    ),
+    jnp.dtype(jnp.float64): _Fit(
+        4.0,
+        8.816326530612244,
+        -1.204081632653061,
+        (
+            1.3553563069547848e-12,
+            2.673659486949981e-12,
+            -2.0685574280365223e-11,
+            -1.4682725220084524e-11,
+            1.8700803281683942e-10,
+            -8.042314877162692e-11,
+            -1.3766477819796263e-09,
+            2.1357195585850206e-09,
+            9.770348964170024e-09,
+            -2.6985671179644715e-08,
+            -8.030227320792245e-08,
+            3.0058973964622804e-07,
+            9.498488860796883e-07,
+            -3.1669560613645673e-06,
+            -1.7302895740911e-05,
+            1.3729872510134594e-05,
+            0.00038348237153871926,
+            0.0018814825872817424,
+            0.005869135587455024,
+            0.013793265254726322,
+            -0.057341158982577974,
+            0.3170741564345982,
         ),
     ),
 }

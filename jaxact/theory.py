@@ -417,7 +417,7 @@ def edge_of_chaos(
     )
 
 
-_VARIANCES = 2.0 ** np.arange(-40, 40.5, 0.5)  # where fixed points are looked for
+_VARIANCES = 2.0 ** np.arange(-40, 40.05, 1 / 16)  # two fixed points may be as close as this
 _VANISHING = 2.0**-80  # stands for a variance of 0
 _ROUNDING = 1e-12  # what is smaller, relatively, means nothing
 

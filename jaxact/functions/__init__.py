@@ -45,9 +45,27 @@ from .self_gated_algebraic import (
     hard_silu as hard_silu,
     hard_swish as hard_swish,
 )
-from .self_gated_logistic import quick_gelu as quick_gelu, silu as silu, swish as swish
-from .self_gated_normal import clipped_gelu as clipped_gelu, gelu as gelu
-from .self_gated_tanh import mish as mish
+from .self_gated_composite import (
+    logish as logish,
+    phish as phish,
+    serf as serf,
+    smish as smish,
+)
+from .self_gated_logistic import (
+    quick_gelu as quick_gelu,
+    silu as silu,
+    swish as swish,
+)
+from .self_gated_normal import (
+    clipped_gelu as clipped_gelu,
+    gelu as gelu,
+)
+from .self_gated_tanh import (
+    lisht as lisht,
+    mish as mish,
+    tanhexp as tanhexp,
+    telu as telu,
+)
 from .shrinkage import (
     hard_shrink as hard_shrink,
     soft_shrink as soft_shrink,

@@ -21,10 +21,13 @@ class Multiprecision(Branches):
     cos = staticmethod(_mp.cos)
     sinh = staticmethod(_mp.sinh)
     cosh = staticmethod(_mp.cosh)
-    tanh = staticmethod(_mp.tanh)
     atan = staticmethod(_mp.atan)
     erf = staticmethod(_mp.erf)
     erfc = staticmethod(_mp.erfc)
+
+    def tanh(self, x):
+        """The hyperbolic tangent, also where mpmath would need as many bits as x is large."""
+        return _mp.tanh(x) if abs(x) < 2**20 else _mp.sign(x)
 
 
 MULTIPRECISION = Multiprecision()
