@@ -116,6 +116,12 @@ def _parser() -> options.Parser:
         description="Speed and memory of jaxact, beside the libraries one would use instead.",
     )
     parser.set_defaults(run=lambda _: parser.print_help())
+    parser.add_argument(
+        "--declare",
+        type=options.module,
+        metavar="MODULE",
+        help="a module that declares activations, imported first",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_speed(commands)
     _add_memory(commands)

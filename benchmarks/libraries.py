@@ -144,6 +144,8 @@ def counterpart(
     for spelling in (name, name.replace("_", "")):
         for parameters in (probe.parameters, {}):
             candidate = getattr(module, spelling, _absent)
+            if module is jaxact:  # or declared elsewhere
+                candidate = probe.entry.function
             function = of_inputs(candidate, parameters, other_arrays(probe.entry))
             try:
                 values = function(*map(convert, inputs))

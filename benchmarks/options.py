@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import importlib
 import math
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -41,6 +42,14 @@ def one_of(names: Collection[str]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def module(text: str) -> Any:
+    """A module, imported."""
+    try:
+        return importlib.import_module(text)
+    except ImportError as error:
+        raise argparse.ArgumentTypeError(f"cannot import {text!r}: {error}") from None
 
 
 def count(text: str) -> int:

@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
+from ._derivatives import Kernel as Kernel
 from .functions import (
     apl as apl,
     bent_identity as bent_identity,

@@ -4,6 +4,7 @@ All tests of one activation run in one process, which so compiles its kernels on
 activations it forgets what it compiled, for all of it together would fill the memory.
 """
 
+import importlib
 import itertools
 
 import jax
@@ -12,6 +13,16 @@ import pytest
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_addoption(parser):
+    help = "a module that declares activations, which the laws then judge too"
+    parser.addoption("--declare", metavar="MODULE", help=help)
+
+
+def pytest_configure(config):
+    if config.option.declare:
+        importlib.import_module(config.option.declare)
 
 
 @pytest.fixture

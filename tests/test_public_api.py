@@ -22,7 +22,12 @@ NO_ACTIVATIONS = {  # what declares one, what finds one by name, and company fro
     *("logmeanexp", "logsumexp", "one_hot", "standardize"),
 }
 SECTIONS = ("Args", "Returns", "Accuracy", "Edges", "Raises", "Source", "Example")
-ENTRIES = pytest.mark.parametrize("entry", jaxact.CATALOG.values(), ids=lambda e: e.name)
+OURS = {
+    name: entry
+    for name, entry in jaxact.CATALOG.items()
+    if entry.function.__module__.startswith("jaxact.")  # and not of whoever runs the laws
+}
+ENTRIES = pytest.mark.parametrize("entry", OURS.values(), ids=lambda e: e.name)
 
 # Which rooms each may enter: what is deeper in the house never knows what is above it.
 FLOORS = {
@@ -56,7 +61,7 @@ def public_functions():
 def test_the_public_functions_are_the_catalogue():
     """Some go by two names."""
     names = {function.__name__ for function in public_functions().values()}
-    assert names - NO_ACTIVATIONS == jaxact.CATALOG.keys() - NO_ACTIVATIONS
+    assert names - NO_ACTIVATIONS == OURS.keys() - NO_ACTIVATIONS
 
 
 @ENTRIES
