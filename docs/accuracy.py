@@ -182,11 +182,28 @@ def page() -> str:
     for path in sorted(RESULTS.glob("*.csv")):
         rows = read(path)
         used = sorted({f"{row.library} {row.version}" for row in rows})
-        text += f"\n## {path.stem}\n\nMeasured: {', '.join(used)}.\n"
+        text += f"\n## {path.stem}\n\nMeasured: {', '.join(used)}.\n\n{_summary(rows)}"
         for (dtype, inputs), heading in HEADINGS.items():
             chosen = [row for row in rows if (row.dtype, row.inputs) == (dtype, inputs)]
             text += f"\n### {heading}\n\n{_table(chosen)}" if chosen else ""
     return text
+
+
+def _summary(rows: list[Row]) -> str:
+    """How many rows of each library are as exact as jaxact means to be."""
+    text = "Rows within 0.501 ULP in 16 bits, else within 4, 7 and 10 for the three orders:\n\n"
+    text += _line("dtype", *LIBRARIES) + "|---" + "|--:" * len(LIBRARIES) + "|\n"
+    for dtype in dict.fromkeys(dtype for dtype, _ in HEADINGS):
+        cells = []
+        for library in LIBRARIES:
+            own = [row for row in rows if (row.library, row.dtype) == (library, dtype)]
+            cells.append(f"{sum(row.ulp <= _bound(row) for row in own)} of {len(own)}")
+        text += _line(dtype, *cells)
+    return text
+
+
+def _bound(row: Row) -> float:
+    return 0.501 if "16" in row.dtype else {"value": 4, "slope": 7, "curvature": 10}[row.order]
 
 
 def _table(rows: list[Row]) -> str:
@@ -222,7 +239,7 @@ def _number(value: float) -> str:
 
 
 def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
+    return f"| {' | '.join(cells)} |\n"
 
 
 def main() -> int:
