@@ -1,9 +1,13 @@
 """What the modules of both Flax APIs share: how their parameters line up with x."""
 
+from collections.abc import Sequence
+
+import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ._arguments import axis_index, require
+from ._arguments import axis_index, axis_indices, require
+from ._derivatives import compute_dtype
 from .functions import maxout
 
 
@@ -67,3 +71,47 @@ def require_degrees(name: str, degrees: tuple[int, int]) -> None:
         ValueError: naming them, unless both are 1 or more.
     """
     require(min(degrees) >= 1, f"jaxact.{name}", "degrees", degrees, "be 1 or more each")
+
+
+def squeezed(name: str, channels: int, num_pieces: int, reduction: int) -> int:
+    """Returns to how many channels dynamic ReLU squeezes.
+
+    Raises:
+        ValueError: if num_pieces or reduction is less than 1.
+    """
+    for argument, number in (("num_pieces", num_pieces), ("reduction", reduction)):
+        require(number >= 1, f"jaxact.{name}", argument, number, "be 1 or more")
+    return max(1, channels // reduction)
+
+
+def pooled(name: str, x: Array, axes: int | Sequence[int]) -> Array:
+    """Returns the mean over some axes, which stay, with size 1.
+
+    Raises:
+        ValueError: if `x` has no such axis.
+    """
+    return jnp.mean(x, axis_indices(name, axes, x.ndim), keepdims=True)
+
+
+def dynamic_lines(
+    changes: Array, num_pieces: int, slope_range: float, intercept_range: float
+) -> tuple[Array, Array]:
+    """Returns slopes and intercepts, line by line along the first axis.
+
+    They are those of ReLU, plus `changes` between -1 and 1: for each channel the slopes, then the
+    intercepts, so that where channels are sharded what belongs to one lies on one device.
+    """
+    lines = jnp.moveaxis(changes.reshape(*changes.shape[:-1], -1, 2 * num_pieces), -1, 0)
+    slopes, intercepts = lines[:num_pieces], lines[num_pieces:]
+    first = (jnp.arange(num_pieces) == 0).astype(changes.dtype)
+    first = first.reshape(-1, *(1,) * (slopes.ndim - 1))
+    return first + slope_range * slopes, intercept_range * intercepts
+
+
+@jax.checkpoint  # keeps x and the lines as they are
+def largest_line(x: Array, slopes: Array, intercepts: Array) -> Array:
+    """Returns the largest of lines at `x`, the first among equals; lines are along a first axis."""
+    dtype = compute_dtype(x, slopes)
+    slopes, intercepts = slopes.astype(dtype), intercepts.astype(dtype)
+    lines = slopes * x.astype(dtype)[None] + intercepts
+    return maxout(lines, len(lines), axis=0)[0].astype(x.dtype)

@@ -336,7 +336,7 @@ def test_nnx_gives_every_parameter_its_metadata(name):
 @over_modules
 def test_metadata_shards_parameters_and_gradients_and_results_follow(name):
     """Each parameter's last axis is sharded, explicitly, and so is that of the result."""
-    sizes = {**dict.fromkeys(SIZES, 8), "num_parameters": 8}
+    sizes = {**dict.fromkeys(SIZES, 8), "num_parameters": 8, "reduction": 2}
     plain = nnx_layer(name, **sizes).parameters
     metadata = {
         f"{path[-1].key}_metadata": {"out_sharding": last_axis(leaf.ndim, "model")}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-from test_every_module import NNX, X, arguments_of, disturbed, linen_layer, nnx_layer
+from test_every_module import NNX, X, arguments_of, disturbed, linen_layer, nnx_layer, used
 from test_residuals import kept
 from test_sharding import collectives
 
@@ -180,6 +180,45 @@ def test_frelu_keeps_a_bit_for_which_of_the_two_is_larger():
     _, leaves = kept(larger, (x, threshold), compiled=False)
     assert sum(leaf.nbytes for leaf in leaves) == x.size / 8
     np.testing.assert_array_equal(larger(x, threshold), jnp.maximum(x, threshold))
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_dynamic_relu_starts_between_lines_and_is_relu_where_its_network_is_silent(build):
+    layer = build("DynamicReLU")
+    silent = jax.tree.map(jnp.zeros_like, layer.parameters)
+    np.testing.assert_array_equal(layer.apply(silent, X), jaxact.relu(X))
+
+
+def test_dynamic_relu_is_the_largest_of_lines_made_from_the_mean_of_the_image():
+    """Fails if lines or images are mixed up, or if changes are not bounded as in the paper."""
+    layer = nnx_layer("DynamicReLU", num_pieces=3, slope_range=0.7, intercept_range=0.2)
+    p = jax.tree.map(lambda a: np.asarray(a, np.float64), disturbed(layer.parameters, size=0.5))
+    x = np.asarray(X, np.float64)
+    hidden = np.maximum(x.mean((1, 2)) @ p["squeeze"]["kernel"] + p["squeeze"]["bias"], 0)
+    z = hidden @ p["excite"]["kernel"] + p["excite"]["bias"]
+    changes = (2 / (1 + np.exp(-z)) - 1).reshape(2, 6, 2, 3)  # image, channel, kind, line
+    slopes, intercepts = np.moveaxis(changes, (2, 3), (0, 1))[:, :, :, None, None]
+    lines = (np.array([1.0, 0, 0]).reshape(3, 1, 1, 1, 1) + 0.7 * slopes) * x + 0.2 * intercepts
+    y = layer.apply(disturbed(layer.parameters, size=0.5), X)
+    np.testing.assert_allclose(y, lines.max(0), rtol=1e-4, atol=1e-5)
+
+
+def test_dynamic_relu_keeps_its_input_and_small_arrays_only():
+    """In bfloat16; fails if lines are kept, or the input widened."""
+    x = jax.random.normal(jax.random.key(0), (2, 16, 16, 6), jnp.bfloat16)
+    layer = nnx_layer("DynamicReLU", x, param_dtype=jnp.bfloat16)
+    _, leaves = kept(lambda x: layer.apply(layer.parameters, x), (x,), compiled=False)
+    whole = [leaf for leaf in leaves if leaf.size >= x.size // 8]
+    assert [(leaf.shape, leaf.dtype) for leaf in whole] == [(x.shape, x.dtype)]
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_dynamic_relu_needs_lines_channels_and_axes_to_pool(build):
+    for options in ({"num_pieces": 0}, {"reduction": 0}):
+        with pytest.raises(ValueError, match=r"DynamicReLU: \w+ is 0, but must be 1 or more"):
+            build("DynamicReLU", **options)
+    with pytest.raises(ValueError, match=r"DynamicReLU: axis is -3, but x has 2 dimensions"):
+        used(build, "DynamicReLU", X[0, 0])
 
 
 # Gated layers

@@ -1,5 +1,6 @@
 """Activations whose shape depends on the input around, or on all of it."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY
 from typing import Any
@@ -13,7 +14,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
-from .._modules import larger
+from .._modules import dynamic_lines, larger, largest_line, pooled, squeezed
+from ..functions import relu, tanh
 
 
 class FReLU(nn.Module):
@@ -108,3 +110,79 @@ class FReLU(nn.Module):
         )(threshold)
         dtype = x.dtype if self.dtype is None else self.dtype
         return larger(x.astype(dtype), threshold.astype(dtype))
+
+
+class DynamicReLU(nn.Module):
+    """Dynamic ReLU: the largest of lines whose slopes and intercepts depend on the whole input.
+
+    Computes the largest of slopes * x + intercepts by `jaxact.maxout`, with lines of their own for
+    each channel of each image (variant B of the paper), of which reverse mode keeps x and the
+    lines. The mean of x over `pool_axes` goes through two dense layers with a ReLU between,
+    `squeeze` to a fraction of the channels and `excite` to two numbers for each line and channel,
+    of one channel the slopes and then the intercepts, which tanh(z / 2) = 2 sigmoid(z) - 1 brings
+    between -1 and 1. These, times `slope_range` and `intercept_range`, are added to the lines of
+    ReLU: slope 1 and, for the other lines, 0, with intercepts 0.
+
+    Attributes:
+        num_pieces: the number of lines.
+        reduction: the channels are squeezed to channels / reduction, 1 at least.
+        pool_axes: the axes of x, or its one axis, that the mean is taken over.
+        slope_range: how far a slope may be from that of ReLU.
+        intercept_range: how far an intercept may be from 0.
+        dtype: the dtype of the computation and of the result; by default the lines are computed in
+            the common one of x and the parameters, and the result has that of x.
+        param_dtype: the dtype of the parameters.
+        precision: of the matrix products, see `jax.lax.Precision`.
+        kernel_init: initializer of either kernel.
+        bias_init: initializer of either bias.
+        promote_dtype: brings what either dense layer takes to `dtype`.
+
+    Raises:
+        ValueError: if num_pieces or reduction is less than 1, or if x has not the axes to pool.
+        TypeError: if x is complex.
+
+    Source:
+        Chen et al., Dynamic ReLU, ECCV 2020, arXiv:2003.10027
+
+    Example:
+        >>> layer, x = jaxact.linen.DynamicReLU(), jnp.ones((2, 8, 8, 16))
+        >>> variables = layer.init(jax.random.key(0), x)
+        >>> jax.tree.map(jnp.shape, variables["params"]["excite"])
+        {'bias': (64,), 'kernel': (2, 64)}
+        >>> layer.apply(variables, x).shape
+        (2, 8, 8, 16)
+    """
+
+    _: KW_ONLY
+    num_pieces: int = 2
+    reduction: int = 8
+    pool_axes: int | Sequence[int] = (-3, -2)
+    slope_range: float = 1.0
+    intercept_range: float = 0.5
+    dtype: Dtype | None = None
+    param_dtype: Dtype = jnp.float32
+    precision: PrecisionLike = None
+    kernel_init: Initializer = default_kernel_init
+    bias_init: Initializer = nn.initializers.zeros
+    promote_dtype: Callable[..., list[Any]] = promote_dtype
+
+    @nn.compact
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Returns the activations of `inputs`, an array of shape (..., channels)."""
+        x = real(inputs, "linen.DynamicReLU")
+        context = pooled("linen.DynamicReLU", x, self.pool_axes)
+        channels = x.shape[-1]
+        hidden = squeezed("linen.DynamicReLU", channels, self.num_pieces, self.reduction)
+        dense = functools.partial(
+            nn.Dense,
+            dtype=self.dtype,
+            param_dtype=self.param_dtype,
+            precision=self.precision,
+            kernel_init=self.kernel_init,
+            bias_init=self.bias_init,
+            promote_dtype=self.promote_dtype,
+        )
+        hidden_values = relu(dense(hidden, name="squeeze")(context))
+        changes = tanh(dense(2 * self.num_pieces * channels, name="excite")(hidden_values) / 2)
+        lines = dynamic_lines(changes, self.num_pieces, self.slope_range, self.intercept_range)
+        return largest_line(x if self.dtype is None else x.astype(self.dtype), *lines)

@@ -5,7 +5,7 @@ They hold parameters and randomness only; the mathematics is in `jaxact`.
 
 from .dense import GatedLinear as GatedLinear, Maxout as Maxout
 from .exponentials import PELU as PELU
-from .input_dependent import FReLU as FReLU
+from .input_dependent import DynamicReLU as DynamicReLU, FReLU as FReLU
 from .periodic import Sine as Sine, Snake as Snake
 from .randomised import RReLU as RReLU
 from .rational import Rational as Rational

@@ -1,5 +1,6 @@
 """Activations whose shape depends on the input around, or on all of it."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
-from .._modules import channel_axis, larger
+from .._modules import channel_axis, dynamic_lines, larger, largest_line, pooled, squeezed
+from ..functions import relu, tanh
 
 
 class FReLU(nnx.Module):
@@ -133,3 +135,102 @@ class FReLU(nnx.Module):
         dtype = x.dtype if self.dtype is None else self.dtype
         threshold = self.norm(self.conv(x, out_sharding), use_running_average)
         return larger(x.astype(dtype), threshold.astype(dtype))
+
+
+class DynamicReLU(nnx.Module):
+    """Dynamic ReLU: the largest of lines whose slopes and intercepts depend on the whole input.
+
+    Computes the largest of slopes * x + intercepts by `jaxact.maxout`, with lines of their own for
+    each channel of each image (variant B of the paper), of which reverse mode keeps x and the
+    lines. The mean of x over `pool_axes` goes through two dense layers with a ReLU between,
+    `squeeze` to a fraction of the channels and `excite` to two numbers for each line and channel,
+    which tanh(z / 2) = 2 sigmoid(z) - 1 brings between -1 and 1. These, times `slope_range` and
+    `intercept_range`, are added to the lines of ReLU: slope 1 and, for the other lines, 0, with
+    intercepts 0.
+
+    Args:
+        num_features: the number of channels of x, its last axis.
+        num_pieces: the number of lines.
+        reduction: the channels are squeezed to num_features / reduction, 1 at least.
+        pool_axes: the axes of x, or its one axis, that the mean is taken over.
+        slope_range: how far a slope may be from that of ReLU.
+        intercept_range: how far an intercept may be from 0.
+        dtype: the dtype of the computation and of the result; by default the lines are computed in
+            the common one of x and the parameters, and the result has that of x.
+        param_dtype: the dtype of the parameters.
+        precision: of the matrix products, see `jax.lax.Precision`.
+        kernel_init: initializer of either kernel.
+        bias_init: initializer of either bias.
+        promote_dtype: brings what either dense layer takes to `dtype`.
+        rngs: the stream `params` gives one key for every parameter.
+        kernel_metadata: metadata of either kernel, such as its sharding.
+        bias_metadata: metadata of either bias.
+
+    Attributes:
+        squeeze: `nnx.Linear` with a kernel of shape (num_features, num_features / reduction).
+        excite: `nnx.Linear` to 2 * num_pieces * num_features numbers: for each channel the slopes,
+            then the intercepts.
+
+    Raises:
+        ValueError: if num_pieces or reduction is less than 1; when called, if x has another number
+            of channels, or not the axes to pool.
+        TypeError: when called, if x is complex.
+
+    Source:
+        Chen et al., Dynamic ReLU, ECCV 2020, arXiv:2003.10027
+
+    Example:
+        >>> layer = jaxact.nnx.DynamicReLU(16, rngs=nnx.Rngs(0))
+        >>> layer(jnp.ones((2, 8, 8, 16))).shape
+        (2, 8, 8, 16)
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        *,
+        num_pieces: int = 2,
+        reduction: int = 8,
+        pool_axes: int | Sequence[int] = (-3, -2),
+        slope_range: float = 1.0,
+        intercept_range: float = 0.5,
+        dtype: Dtype | None = None,
+        param_dtype: Dtype = jnp.float32,
+        precision: PrecisionLike = None,
+        kernel_init: Initializer = default_kernel_init,
+        bias_init: Initializer = default_bias_init,
+        promote_dtype: PromoteDtypeFn = promote_dtype,
+        rngs: nnx.Rngs,
+        kernel_metadata: Mapping[str, Any] = MappingProxyType({}),
+        bias_metadata: Mapping[str, Any] = MappingProxyType({}),
+    ):
+        hidden = squeezed("nnx.DynamicReLU", num_features, num_pieces, reduction)
+        linear = functools.partial(
+            nnx.Linear,
+            dtype=dtype,
+            param_dtype=param_dtype,
+            precision=precision,
+            kernel_init=kernel_init,
+            bias_init=bias_init,
+            promote_dtype=promote_dtype,
+            rngs=rngs,
+            kernel_metadata=kernel_metadata,
+            bias_metadata=bias_metadata,
+        )
+        self.squeeze = linear(num_features, hidden)
+        self.excite = linear(hidden, 2 * num_pieces * num_features)
+        self.num_features = num_features
+        self.num_pieces = num_pieces
+        self.pool_axes = pool_axes
+        self.slope_range = slope_range
+        self.intercept_range = intercept_range
+        self.dtype = dtype
+
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Returns the activations of `inputs`, an array of shape (..., num_features)."""
+        x = real(inputs, "nnx.DynamicReLU")
+        channel_axis("nnx.DynamicReLU", ("num_features", self.num_features), -1, x)
+        context = pooled("nnx.DynamicReLU", x, self.pool_axes)
+        changes = tanh(self.excite(relu(self.squeeze(context))) / 2)
+        lines = dynamic_lines(changes, self.num_pieces, self.slope_range, self.intercept_range)
+        return largest_line(x if self.dtype is None else x.astype(self.dtype), *lines)
