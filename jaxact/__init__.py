@@ -22,6 +22,7 @@ from .functions import (
     clipped_relu as clipped_relu,
     crelu as crelu,
     dish as dish,
+    dynamic_relu as dynamic_relu,
     elish as elish,
     elu as elu,
     entmax as entmax,

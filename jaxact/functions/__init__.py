@@ -1,5 +1,6 @@
 """The activation functions, a family to a file."""
 
+from .dynamic_relu import dynamic_relu as dynamic_relu
 from .exponentials import (
     celu as celu,
     elish as elish,
