@@ -11,7 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jaxact import CATALOG
 
-from . import cases, compare, environment, libraries, memory, options, plot, speed, tables
+from . import (
+    cases,
+    compare,
+    environment,
+    libraries,
+    memory,
+    monitoring,
+    options,
+    plot,
+    speed,
+    tables,
+)
 from .modes import MODES
 from .networks import NETWORKS, RECIPES
 from .results import Results
@@ -77,6 +88,16 @@ def _compare(given: argparse.Namespace) -> int:
     return 1 if regressions else 0
 
 
+def _monitor(given: argparse.Namespace) -> None:
+    found = monitoring.measure(given.activation, given.epochs, given.seeds)
+    _console().print(
+        f"{found.plain:.3g} ms per step, {found.watched:.3g} with the monitor: "
+        f"{found.ratio - 1:+.1%} (median of {given.epochs} epochs, in turn)",
+        environment.headline(environment.describe(jax.devices()[0])),
+        highlight=False,
+    )
+
+
 def _plot(given: argparse.Namespace) -> None:
     plot.save(given.results, given.output)
 
@@ -125,6 +146,7 @@ def _parser() -> options.Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_speed(commands)
     _add_memory(commands)
+    _add_monitor(commands)
     _add_compare(commands)
     _add_plot(commands)
     return parser
@@ -178,6 +200,20 @@ def _add_memory(commands: Any) -> None:
     _add_names(parser, "--networks", NETWORKS)
     _add_names(parser, "--recipes", RECIPES)
     _add_output(parser)
+
+
+def _add_monitor(commands: Any) -> None:
+    parser = commands.add_parser(
+        "monitor",
+        help="what jaxact.diagnostics.monitor adds to a step",
+        description="Time of a training step of the main example's network, with and without the "
+        "monitor around its optimizer, epoch by epoch in turn.",
+    )
+    parser.set_defaults(run=_monitor)
+    add = parser.add_argument
+    add("--activation", choices=sorted(CATALOG), default="relu", help="its name: %(default)s")
+    add("--epochs", type=options.count, default=25, help="of each: %(default)s")
+    add("--seeds", type=options.count, default=5, help="networks at once: %(default)s")
 
 
 def _add_compare(commands: Any) -> None:

@@ -106,7 +106,9 @@ def claims(outcomes: dict[str, Outcome]) -> list[Claim]:
     firsts = [np.asarray(report.layers[0].dead) for report in (relu.units, relu.later)]
     back = died["relu"] & ~dead(relu.later)
     back_first = firsts[0] & ~firsts[1]
-    most = {name: float(np.nanmax(part)) for name, part in share.items() if name != "relu"}
+    variants = {name: part for name, part in share.items() if name != "relu"}
+    most = {name: float(np.nanmax(part)) for name, part in variants.items()}
+    last = {name: RATES[np.isfinite(part)].max() for name, part in variants.items()}
     return [
         Claim(
             "With too high a learning rate some 40 % of ReLU units can die, over the whole "
@@ -132,12 +134,16 @@ def claims(outcomes: dict[str, Outcome]) -> list[Claim]:
         ),
         Claim(
             "Leaky ReLU, PReLU, RReLU, ELU and Maxout avoid it, at any rate.",
-            "most dead units at any rate: "
-            + ", ".join(f"{name} {part:.0%}" for name, part in most.items()),
+            "most dead units at any rate at which values stay finite: "
+            + ", ".join(f"{n} {part:.0%} (to {last[n]:g})" for n, part in most.items()),
             max(most.values()) <= FEW,
         ),
     ]
 
 
+run = functools.partial(
+    main, "Dying ReLU.", "dying_relu.svg", measure, width=32, seeds=4, steps=300
+)
+
 if __name__ == "__main__":
-    sys.exit(main("Dying ReLU.", "dying_relu.svg", measure, width=32, seeds=4, steps=300))
+    sys.exit(run())

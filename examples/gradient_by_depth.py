@@ -27,7 +27,7 @@ DEPTHS = (2, 5, 10, 20, 50)
 EXAMPLES = 64
 LIMIT = 100.0  # the signal may change by this factor from end to end
 LAYERS, RATE, LARGE = 20, 0.01, 1.3  # of the networks trained with and without clipping
-FLOOR = 1e-12  # what is smaller is drawn there
+FLOOR, CEILING = 1e-12, 1e7  # what is smaller, or larger, is drawn there
 
 _PIECES = 2
 _TRAINED = {  # as they are in training: parameters learned, slopes drawn
@@ -55,7 +55,7 @@ def gain(name: str) -> float:
     return jaxact.theory.gain(name, "backward")
 
 
-def weights(key: Array, name: str, width: int, depth: int, scale: float) -> Array:
+def weights(key: Array, name: str, width: int, depth: int, scale: Any) -> Array:
     """Returns the kernels of all layers, drawn with variance scale² / width."""
     columns = width * (_PIECES if name == "maxout" else 1)
     init = jax.nn.initializers.lecun_normal(in_axis=-2, out_axis=-1, batch_axis=0)
@@ -77,15 +77,17 @@ def loss(kernels: Array, x: Array, key: Array, name: str, depth: Any, normalise:
     return jnp.mean(jax.lax.scan(layer, x, (jnp.arange(len(kernels)), kernels, keys))[0] ** 2)
 
 
-def remaining(options: argparse.Namespace, name: str, scale: float, normalise: bool) -> np.ndarray:
-    """Returns, for each depth, the signal at the first layer over that at the last.
+def remaining(
+    options: argparse.Namespace, name: str, scales: Sequence[float], normalise: bool
+) -> np.ndarray:
+    """Returns, for each scale and depth, the signal at the first layer over that at the last.
 
-    It is the median over the seeds; all depths and seeds are one program.
+    It is the median over the seeds; all scales, depths and seeds are one program.
     """
     x = jax.random.normal(jax.random.key(0), (EXAMPLES, options.width))
     depths = [depth for depth in DEPTHS if depth <= options.depth]
 
-    def ratio(depth: Array, seed: Array) -> Array:
+    def ratio(scale: Array, depth: Array, seed: Array) -> Array:
         of_weights, of_slopes = jax.random.split(jax.random.key(seed))
         kernels = weights(of_weights, name, options.width, options.depth, scale)
         own = functools.partial(loss, key=of_slopes, name=name, depth=depth, normalise=normalise)
@@ -93,9 +95,11 @@ def remaining(options: argparse.Namespace, name: str, scale: float, normalise: b
         norms = jnp.stack([signal.norm for signal in report.signals])
         return norms[0] / norms[depth - 1]
 
-    over_seeds = jax.vmap(ratio, in_axes=(None, 0))
-    ratios = jax.jit(jax.vmap(over_seeds, in_axes=(0, None)))
-    return np.median(ratios(jnp.array(depths), jnp.arange(options.seeds)), axis=1)
+    ratios = ratio
+    for axes in ((None, None, 0), (None, 0, None), (0, None, None)):
+        ratios = jax.vmap(ratios, in_axes=axes)
+    every = jax.jit(ratios)(jnp.array(scales), jnp.array(depths), jnp.arange(options.seeds))
+    return np.median(every, axis=-1)
 
 
 def descent(options: argparse.Namespace, clip: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -131,38 +135,40 @@ def measure(options: argparse.Namespace) -> tuple[Sequence[Claim], Sequence[Pane
     """Returns the claims on depth and its cures, and their figures."""
     depths = np.array([depth for depth in DEPTHS if depth <= options.depth])
     colours, across = hues(ACTIVATIONS), Axis("layers", whole(*depths), (0, depths[-1]))
-    settings = {
-        "As initialised by LeCun": (False, lambda name: 1.0),
-        "Cure: no saturation, and weights for it": (False, gain),
-        "Cure: batch normalisation": (True, lambda name: 1.0),
-    }
-    left = [
-        {name: remaining(options, name, scale(name), normalise) for name in ACTIVATIONS}
-        for normalise, scale in settings.values()
-    ]
+    titles = (
+        "As initialised by LeCun",
+        "Cure: no saturation, and weights for it",
+        "Cure: batch normalisation",
+    )
+    left: list[dict[str, np.ndarray]] = [{} for _ in titles]
+    for name in ACTIVATIONS:
+        plain, fitting = remaining(options, name, (1.0, gain(name)), normalise=False)
+        (normalised,) = remaining(options, name, (1.0,), normalise=True)
+        for found, row in zip(left, (plain, fitting, normalised), strict=True):
+            found[name] = row
     shown = [{name: np.maximum(row, FLOOR) for name, row in found.items()} for found in left]
     up = decades("signal, first over last layer", np.array([[*f.values()] for f in shown]))
     panels = []
-    for title, found in zip(settings, shown, strict=True):
+    for title, found in zip(titles, shown, strict=True):
         lines = [Series(name, colours[name], depths, row) for name, row in found.items()]
         panels.append(Panel(title, line_chart(title, lines, across, up, goal=1.0)))
-    plain, fitting, normalised = left
     (free, _), (held, clipped) = descent(options, False), descent(options, True)
     numbers = np.arange(options.steps)
     runs = {"as it is": free, "clipped": held}
     lines = [
-        Series(name, hue, numbers, np.median(runs[name], axis=0))
-        for name, hue in hues([*runs]).items()
+        Series(name, hue, numbers, np.median(np.where(run < CEILING, run, CEILING), axis=0))
+        for (name, run), hue in zip(runs.items(), hues([*runs]).values(), strict=True)
     ]
     by_step = Axis("step", whole(*numbers[:: max(1, options.steps // 5)]), (0, options.steps))
     losses = decades("loss", np.concatenate([line.y for line in lines]))
     title = f"Cure: clipping ({LAYERS} layers of relu, weights {LARGE:g} times)"
     panels.append(Panel(title, line_chart(title, lines, by_step, losses)))
-    return claims(depths, plain, fitting, normalised, free, held, clipped), panels
+    return claims(depths, left, free, held, clipped), panels
 
 
-def claims(depths, plain, fitting, normalised, free, held, clipped) -> list[Claim]:
+def claims(depths, left, free, held, clipped) -> list[Claim]:
     """Returns what was claimed, beside what was measured."""
+    plain, fitting, normalised = left
     others = [name for name in ACTIVATIONS if name not in SATURATING]
     deepest = f"at {depths[-1]} layers"
 
@@ -212,15 +218,16 @@ def claims(depths, plain, fitting, normalised, free, held, clipped) -> list[Clai
     ]
 
 
+run = functools.partial(
+    main,
+    "Gradient by depth, and its cures.",
+    "gradient_by_depth.svg",
+    measure,
+    width=64,
+    depth=50,
+    seeds=3,
+    steps=50,
+)
+
 if __name__ == "__main__":
-    sys.exit(
-        main(
-            "Gradient by depth, and its cures.",
-            "gradient_by_depth.svg",
-            measure,
-            width=64,
-            depth=50,
-            seeds=3,
-            steps=50,
-        )
-    )
+    sys.exit(run())

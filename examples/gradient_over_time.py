@@ -130,14 +130,9 @@ def claims(found: dict[str, np.ndarray]) -> list[Claim]:
     ]
 
 
+run = functools.partial(
+    main, "Gradient over time.", "gradient_over_time.svg", measure, width=32, steps=200, seeds=5
+)
+
 if __name__ == "__main__":
-    sys.exit(
-        main(
-            "Gradient over time.",
-            "gradient_over_time.svg",
-            measure,
-            width=32,
-            steps=200,
-            seeds=5,
-        )
-    )
+    sys.exit(run())

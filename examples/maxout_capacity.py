@@ -5,6 +5,7 @@ such magnitude, max(w x, -w x); a layer of ReLU needs two units for each.
 """
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -97,8 +98,9 @@ def measure(options: argparse.Namespace) -> tuple[Sequence[Claim], Sequence[Pane
     }
     best = {name: float(one.errors[:, -1].min()) for name, one in fits.items()}
     numbers, colours = np.arange(options.steps), hues([*fits])
-    rows = [one.errors[one.errors[:, -1].argmin()] for one in fits.values()]
-    lines = [Series(n, colours[n], numbers, row) for n, row in zip(fits, rows, strict=True)]
+    every = slice(None, None, max(1, options.steps // 200))
+    rows = [one.errors[one.errors[:, -1].argmin(), every] for one in fits.values()]
+    lines = [Series(n, colours[n], numbers[every], row) for n, row in zip(fits, rows, strict=True)]
     across = Axis("step", whole(*numbers[:: max(1, options.steps // 4)]), (0, options.steps))
     up = decades("error left, best of the seeds", np.maximum(np.concatenate(rows), FLOOR))
     title = f"Sum of {DIRECTIONS} magnitudes, layers of {DIRECTIONS} units"
@@ -132,5 +134,9 @@ def claims(fits: dict[str, Fit], best: dict[str, float]) -> list[Claim]:
     ]
 
 
+run = functools.partial(
+    main, "Maxout's capacity.", "maxout_capacity.svg", measure, seeds=16, steps=3000
+)
+
 if __name__ == "__main__":
-    sys.exit(main("Maxout's capacity.", "maxout_capacity.svg", measure, seeds=16, steps=3000))
+    sys.exit(run())

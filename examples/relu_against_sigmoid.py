@@ -134,14 +134,15 @@ def claims(courses, needed, milliseconds) -> list[Claim]:
     ]
 
 
+run = functools.partial(
+    main,
+    "ReLU against sigmoid and tanh.",
+    "relu_against_sigmoid.svg",
+    measure,
+    width=32,
+    epochs=25,
+    seeds=3,
+)
+
 if __name__ == "__main__":
-    sys.exit(
-        main(
-            "ReLU against sigmoid and tanh.",
-            "relu_against_sigmoid.svg",
-            measure,
-            width=32,
-            epochs=25,
-            seeds=3,
-        )
-    )
+    sys.exit(run())

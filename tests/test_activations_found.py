@@ -112,6 +112,7 @@ def test_what_guards_a_root_or_is_computed_from_parameters_is_no_activation():
     variables = norm.init(jax.random.key(0), X)
     report = found(lambda x: jaxact.relu(norm.apply(variables, x)))
     assert names(report) == ["relu"]
+    assert names(found(lambda x: jax.nn.softmax(jaxact.relu(x)))) == ["relu"]
     learned = jax.jit(with_units(lambda scale, x: jax.nn.relu(x) * jax.nn.softplus(scale)[None]))
     assert names(learned(jnp.ones(12), X)[1]) == ["relu"]
 
@@ -169,6 +170,24 @@ def test_rounds_over_layers_are_layers_and_steps_of_time_are_pooled():
     (pooled,) = found(lambda x: jax.lax.scan(lambda c, r: (c, jaxact.tanh(r)), 0, x)[1]).layers
     np.testing.assert_allclose(pooled.mean, jnp.mean(jnp.tanh(X), 0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(pooled.variance, jnp.var(jnp.tanh(X), 0), rtol=1e-5, atol=1e-6)
+
+
+def test_layers_and_signals_in_a_loop_are_in_order_of_execution():
+    def model(kernels, x):
+        def block(x, kernel):
+            with jax.named_scope("first"):
+                x = jaxact.tanh(x * kernel["a"])
+            with jax.named_scope("second"):
+                return jaxact.elu(x + kernel["b"]), None
+
+        return jnp.sum(jax.lax.scan(block, x, kernels)[0])
+
+    kernels = {"b": jnp.ones(2), "a": jnp.ones(2)}
+    report = jax.jit(with_units(model))(kernels, X)[1]
+    expected = ["first[0]", "second[0]", "first[1]", "second[1]"]
+    assert [layer.layer for layer in report.layers] == expected
+    report = jaxact.diagnostics.gradient_report(model, kernels, X)
+    assert [signal.layer for signal in report.signals] == expected
 
 
 def test_both_branches_of_a_condition_are_reported_and_only_one_is_read():

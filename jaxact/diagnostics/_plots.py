@@ -33,7 +33,8 @@ def unit_figure(report: Any) -> Any:
         panel.set_visible(False)
     for panel, layer in zip(panels, report.layers, strict=False):
         shares = np.asarray(layer.histogram)
-        edges = np.linspace(*layer.bounds, shares.size + 1)
+        low, high = layer.bounds
+        edges = np.linspace(low, high, shares.size + 1)
         panel.stairs(np.sqrt(shares), edges, fill=True, color=_BLUE, alpha=0.5)
         panel.set_title(_name(layer).replace("\n", " "), fontsize=8)
         panel.set_yticks([])

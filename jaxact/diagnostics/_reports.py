@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from itertools import groupby
 from typing import Any
 
 from ._programs import Site
@@ -60,3 +61,26 @@ def names(
         number = f"#{seen[layer, activation]}" if often[layer, activation] > 1 else ""
         told_apart.append((layer, activation + number))
     return told_apart
+
+
+def unrolled(sites: Sequence[Site], depth: int = 0) -> list[tuple[Site, tuple[int, ...]]]:
+    """Sites in order of execution, each as often as loops over layers run, with the rounds."""
+    order: list[tuple[Site, tuple[int, ...]]] = []
+    for number, group in groupby(sites, lambda s: id(s.loops[depth]) if s.loops[depth:] else 0):
+        members = list(group)
+        if not number:
+            order += [(site, ()) for site in members]
+            continue
+        inside = unrolled(members, depth + 1)
+        loop = members[0].loops[depth]
+        if loop.over == "layers":
+            rounds = range(loop.length or 0)
+            order += [(site, (i, *index)) for i in rounds for site, index in inside]
+        else:
+            order += inside
+    return order
+
+
+def numbered(layer: str, index: tuple[int, ...]) -> str:
+    """The name of a layer in a round of loops."""
+    return layer + "".join(f"[{i}]" for i in index)

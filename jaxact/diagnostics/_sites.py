@@ -128,6 +128,7 @@ _ELEMENTWISE = frozenset(
     "select_n shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt square "
     "stop_gradient sub tan tanh xor".split()
 )
+_ALONE = frozenset("clamp logistic max min select_n tanh".split())  # others are arithmetic
 _ROOTS = frozenset("log log1p pow rsqrt sqrt".split())
 _PASSING = frozenset("add broadcast_in_dim convert_element_type mul neg reshape sub".split())
 
@@ -167,6 +168,8 @@ def _recognised(program: Program, found: Callable[..., Site], taken: set[int]) -
     covered: set[int] = set()
     for index, _, start, name in sorted(matches, key=lambda m: (-m[0], m[1])):
         slice_ = _between(start, free[index], free[: index + 1])
+        if len(slice_) == 1 and slice_[0].equation.primitive.name not in _ALONE:
+            continue  # as exp is, in a softmax
         if not covered & {id(step) for step in slice_} and not _guards(
             free[index].outputs[0], program
         ):

@@ -11,8 +11,8 @@ from rich.text import Text
 def unit_table(report: Any) -> Table:
     """A row for each layer: what became of its units, and what values they take."""
     shares = ("dead", "saturated", "always_on", "sparsity")
-    titles = ["layer", "activation", "units", "dead", "saturated", "always on", "zeros"]
-    table = _table("Units", [*titles, "mean", "variance", "off centre"], left=2)
+    titles = ["layer", "activation", "units", "dead", "saturated", "always\non", "zeros"]
+    table = _table("Units", [*titles, "mean", "variance", "off\ncentre"], left=2)
     for layer in report.layers:
         found = layer.summary()
         cells = [_share(found[name], alarming=name == "dead") for name in shares]
@@ -48,9 +48,16 @@ def record_table(title: str, columns: dict[str, Sequence[float]], layers: Sequen
 
 
 def _table(title: Any, columns: Sequence[str], left: int) -> Table:
-    table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < left else "right")
+        side = "left" if number < left else "right"
+        table.add_column(column, justify=side, overflow="fold", no_wrap=number >= left)
     return table
 
 

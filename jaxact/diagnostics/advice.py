@@ -9,6 +9,7 @@ from .gradients import EXPLODING, VANISHING, GradientReport
 from .units import LayerUnits, UnitReport
 
 MANY_DEAD = 0.1  # of a layer's units
+SLOWER = 4  # from 40 % dead to 1 %: docs/signal_health.md, dying ReLU
 MANY_SATURATED = 0.5
 MANY_LINEAR = 0.9
 OFF_CENTRE = 0.8
@@ -149,7 +150,7 @@ def _broken(layer: LayerUnits, _: float | None) -> Iterator[Advice]:
 def _dead(layer: LayerUnits, learning_rate: float | None) -> Iterator[Advice]:
     share = layer.summary()["dead"]
     if share > MANY_DEAD:
-        slower = "" if learning_rate is None else f" below {learning_rate / 3:.2g}"
+        slower = "" if learning_rate is None else f" below {learning_rate / SLOWER:.2g}"
         yield Advice(
             f"{share:.0%} of {_called(layer)} is dead",
             f"train anew with a learning rate{slower or ' a few times lower'}: dead units do not "

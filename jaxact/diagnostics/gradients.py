@@ -16,7 +16,7 @@ from jax.extend.core.primitives import scan_p
 
 from ._models import Model, disassemble
 from ._programs import Program, Site, Variable
-from ._reports import Report, keys, names
+from ._reports import Report, keys, names, numbered, unrolled
 from ._running import run, trace
 
 VANISHING = 1e-2  # of the signal at the last layer, left at the first
@@ -315,11 +315,15 @@ def _report(parts: Model, loss, parameters: Any, others: Any, batch: Any) -> Gra
     (value, counts), (gradients, stats) = jax.value_and_grad(total, (0, 1), has_aux=True)(
         [leaves[i] for i in learned], probes
     )
+    named = dict(zip(sites, names(sites, parts.layer, parts.owners()), strict=True))
+    stats_of = dict(zip(sites, stats, strict=True))
+    counts_of = dict(zip(sites, counts, strict=True))
     signals = []
-    named = names(sites, parts.layer, parts.owners())
-    for site, (layer, activation), count, stat in zip(sites, named, counts, stats, strict=True):
-        if stat is not None:
-            signals += _by_round(site, layer, activation, stat, count)
+    for site, index in unrolled([site for site in sites if not _open(site)]):
+        layer, activation = named[site]
+        norm, largest, nonfinite = jnp.moveaxis(_by_round(site, stats_of[site])[index], -1, 0)
+        count, layer = counts_of[site][index], numbered(layer, index)
+        signals.append(Signal(layer, activation, norm, largest, nonfinite, count))
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(parameters)]
     entries = [
         (keys(paths[i]), program.inputs[i], leaves[i], gradient)
@@ -376,18 +380,12 @@ def _lengths(site: Site) -> tuple[int, ...]:
     return tuple(loop.length or 0 for loop in site.loops)
 
 
-def _by_round(site: Site, layer: str, activation: str, stat: Array, count: Array) -> list[Signal]:
-    """The signal; one for each round of a loop over layers."""
+def _by_round(site: Site, stat: Array) -> Array:
+    """The readings in order of execution, with axes of layers before those of steps."""
     for axis, loop in enumerate(site.loops):
         stat = jnp.flip(stat, axis) if loop.reverse else stat
     layers = [axis for axis, loop in enumerate(site.loops) if loop.over == "layers"]
-    stat = jnp.moveaxis(stat, layers, range(len(layers)))
-    found = []
-    for index in np.ndindex(stat.shape[: len(layers)]):
-        norm, largest, nonfinite = jnp.moveaxis(stat[index], -1, 0)
-        name = layer + "".join(f"[{i}]" for i in index)
-        found.append(Signal(name, activation, norm, largest, nonfinite, count[index]))
-    return found
+    return jnp.moveaxis(stat, layers, range(len(layers)))
 
 
 # --- Gradients by parameters ---------------------------------------------------------------------
@@ -396,18 +394,22 @@ def _by_round(site: Site, layer: str, activation: str, stat: Array, count: Array
 def _by_layer(program: Program, entries) -> list[LayerGradient]:
     """Gradients grouped by layer, in the order in which the layers are executed."""
     groups: dict[str, list[tuple[Array, Array]]] = {}
-    order: dict[str, int] = {}
+    order: dict[str, tuple[int, ...]] = {}
     for path, variable, weight, gradient in entries:
         layer = "/".join(path[:-1])
         first, rounds = _first_use(program, variable)
-        parts = [(layer, weight, gradient)]
+        parts = [(layer, first, weight, gradient)]
         if rounds:
-            parts = [(f"{layer}[{i}]", weight[i], gradient[i]) for i in range(rounds)]
-        for name, w, g in parts:
+            number, *inside = first
+            parts = [
+                (f"{layer}[{i}]", (number, i, *inside), weight[i], gradient[i])
+                for i in range(rounds)
+            ]
+        for name, place, w, g in parts:
             groups.setdefault(name, []).append((w, g))
-            order[name] = min(first, order.get(name, first))
+            order[name] = min(place, order.get(name, place))
     found = []
-    for layer in sorted(groups, key=lambda name: order[name]):  # stable: rounds stay in order
+    for layer in sorted(groups, key=lambda name: order[name]):
         weights, gradients = zip(*groups[layer], strict=True)
         finite = [jnp.sum(~jnp.isfinite(g), dtype=jnp.float32) for g in gradients]
         size = sum(math.prod(w.shape) for w in weights)
@@ -419,19 +421,23 @@ def _by_layer(program: Program, entries) -> list[LayerGradient]:
     return found
 
 
-def _first_use(program: Program, variable: Variable) -> tuple[int, int]:
-    """The number of the first step that uses it, and the rounds of a loop that it is split over."""
+def _first_use(program: Program, variable: Variable) -> tuple[tuple[int, ...], int]:
+    """The numbers of the first step that uses it, and within that; and the rounds it is split over.
+
+    A parameter that is split over the rounds of a loop over layers has a layer for each.
+    """
     for number, step in enumerate(program.steps):
         for place, atom in enumerate(step.inputs):
-            if atom is variable:
-                rounds = 0
-                if step.is_(scan_p):
-                    p = step.equation.params
-                    loop = step.bodies[0].loops[-1]
-                    split = place >= p["num_consts"] + p["num_carry"]
-                    rounds = p["length"] if split and loop.over == "layers" else 0
-                return number, rounds
-    return len(program.steps), 0
+            if atom is not variable:
+                continue
+            if not step.is_(scan_p):
+                return (number,), 0
+            (body,), parameters = step.bodies, step.equation.params
+            inside, _ = _first_use(body, body.inputs[place])
+            split = place >= parameters["num_consts"] + parameters["num_carry"]
+            layers = split and body.loops[-1].over == "layers"
+            return (number, *inside), parameters["length"] if layers else 0
+    return (len(program.steps),), 0
 
 
 def _joint(arrays) -> Array:

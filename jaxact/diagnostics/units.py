@@ -15,7 +15,7 @@ from jax.sharding import PartitionSpec
 from .._arguments import require
 from ._models import disassemble
 from ._programs import Site
-from ._reports import Report, names
+from ._reports import Report, names, numbered, unrolled
 from ._running import run, trace
 
 DEAD = 1e-3  # no example has a larger slope at a dead unit
@@ -338,23 +338,16 @@ def _with_units(
         batch = jax.tree.leaves(arguments[at])
         reader_ = dataclasses.replace(reader, batch=batch[0].shape[0] if batch[0].ndim else 0)
         results, readings = run(program, flat, reader_, {})
+        named = dict(zip(sites, names(sites, layer_of, owners), strict=True))
         layers = []
-        for site, (layer, activation) in zip(sites, names(sites, layer_of, owners), strict=True):
-            layers += _by_round(readings[site], site, layer, activation)
+        for site, index in unrolled(sites):
+            layer, activation = named[site]
+            own = jax.tree.map(lambda a, index=index: a[index], readings[site])
+            layer = numbered(layer, index)
+            layers.append(dataclasses.replace(own, layer=layer, activation=activation))
         return jax.tree.unflatten(structure, results), UnitReport(tuple(layers))
 
     return observed
-
-
-def _by_round(reading: LayerUnits, site: Site, layer: str, activation: str) -> list[LayerUnits]:
-    """The reading under its name; one for each round of a loop over layers."""
-    lengths = [loop.length or 1 for loop in site.loops if loop.over == "layers"]
-    found = []
-    for index in np.ndindex(*lengths):
-        own = jax.tree.map(lambda a, index=index: a[index], reading)
-        suffix = "".join(f"[{i}]" for i in index)
-        found.append(dataclasses.replace(own, layer=layer + suffix, activation=activation))
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
