@@ -19,6 +19,7 @@ from ._arguments import real, require
 from ._catalog import CATALOG, Entry
 from ._derivatives import keeping
 from ._levels import fit
+from .names import Named
 
 
 def lean(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,7 +36,7 @@ def lean(f: Callable[..., Any]) -> Callable[..., Any]:
         f: an activation of jaxact whose slope is a function of its output, as `relu`, `relu6`,
             `hard_tanh`, `leaky_relu` and `elu` with positive Python numbers, `celu`, `selu`,
             `sigmoid`, `tanh`, `softplus`, `log_sigmoid`, `soft_sign`, `squareplus`; or a
-            `functools.partial` of one.
+            `functools.partial` of one, or what `jaxact.get` makes of its name.
 
     Returns:
         A function with the signature of `f`, the same values bit for bit, and all transformations.
@@ -50,6 +51,7 @@ def lean(f: Callable[..., Any]) -> Callable[..., Any]:
         >>> jax.grad(f)(-1.0)
         Array(0.36787945, dtype=float32, weak_type=True)
     """
+    f = _unnamed(f)
     entry = _declaration("lean", f)
     if entry.kind != "elementwise":
         raise ValueError(
@@ -78,7 +80,8 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
     memory.md has its cosine with the true one); the derivative of the gradient is the true one.
 
     Args:
-        f: an elementwise activation of jaxact, or a `functools.partial` of one.
+        f: an elementwise activation of jaxact, or a `functools.partial` of one, or what
+            `jaxact.get` makes of its name.
         bits: how many are kept per element: 1, 2, 3 or 4.
 
     Returns:
@@ -98,6 +101,7 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
         >>> jax.grad(f)(3.0)
         Array(1.0654774, dtype=float32, weak_type=True)
     """
+    f = _unnamed(f)
     entry = _declaration("few_bit", f)
     if entry.kind != "elementwise":
         raise ValueError(
@@ -132,6 +136,11 @@ def _coding(name: str, parameters: tuple[tuple[str, Any], ...], bits: int) -> _f
     function = functools.partial(entry.function, **dict(parameters))
     levels = fit(function, 2**bits, entry.domain(**dict(parameters)))
     return _few_bit.Coding(entry.function, parameters, levels)
+
+
+def _unnamed(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its parameters, if `jaxact.get` made it."""
+    return functools.partial(f.function, **f.parameters) if isinstance(f, Named) else f
 
 
 def _declaration(name: str, f: Callable[..., Any]) -> Entry:

@@ -144,3 +144,12 @@ def test_what_does_not_exist_is_refused_with_the_nearest():
 def test_a_refused_number_is_refused_at_once():
     with pytest.raises(ValueError, match="min_value"):
         jaxact.get("hard_tanh", min_value=2.0, max_value=1.0)
+
+
+def test_what_takes_an_activation_takes_a_named_one():
+    named, function = jaxact.get("elu", alpha=0.5), functools.partial(jaxact.elu, alpha=0.5)
+    for change in (jaxact.backward.lean, jaxact.backward.few_bit):
+        x = jnp.linspace(-3.0, 3.0, 64)
+        got, expected = (jax.vjp(change(f), x)[1](jnp.ones(64)) for f in (named, function))
+        assert identical(got, expected)
+    assert jaxact.theory.gain(named) == pytest.approx(jaxact.theory.gain("elu", alpha=0.5))
