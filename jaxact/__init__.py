@@ -12,6 +12,7 @@ from typing import Any
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
 from ._derivatives import Kernel as Kernel
 from .functions import (
+    acon_c as acon_c,
     apl as apl,
     bent_identity as bent_identity,
     bilinear as bilinear,
@@ -53,6 +54,7 @@ from .functions import (
     logmeanexp as logmeanexp,
     logsumexp as logsumexp,
     maxout as maxout,
+    mila as mila,
     mish as mish,
     one_hot as one_hot,
     pelu as pelu,

@@ -53,6 +53,7 @@ from .self_gated_composite import (
     smish as smish,
 )
 from .self_gated_logistic import (
+    acon_c as acon_c,
     quick_gelu as quick_gelu,
     silu as silu,
     swish as swish,
@@ -63,6 +64,7 @@ from .self_gated_normal import (
 )
 from .self_gated_tanh import (
     lisht as lisht,
+    mila as mila,
     mish as mish,
     tanhexp as tanhexp,
     telu as telu,
