@@ -75,6 +75,12 @@ def _times_density(m, a: Array, factor: Array) -> Array:
     return times(factor) * DROP
 
 
+def gaussian(m, a: Array, rest: Array) -> Array:
+    """2^LIFT exp(-a^2) for a up to `farthest` / sqrt(2); what rounding took from `a` is `rest`."""
+    high, low = _half_square(m, a)
+    return m.exp(-2 * high, -2 * (low + a * rest), lift=LIFT)
+
+
 def root_density(m, a: Array) -> tuple[Array, Array]:
     """h and c with h^2 c = exp(-a^2/2): c is near 1, and h is 0 where its square has vanished."""
     limit = farthest_root(a)

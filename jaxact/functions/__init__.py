@@ -22,6 +22,7 @@ from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru 
 from .learned_exponentials import pelu as pelu
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
+from .normalization_free import derf as derf, dyt as dyt
 from .periodic import sine as sine, snake as snake
 from .piecewise_linear import apl as apl, srelu as srelu
 from .quadratic_rectifiers import (
@@ -46,22 +47,14 @@ from .self_gated_algebraic import (
     hard_silu as hard_silu,
     hard_swish as hard_swish,
 )
-from .self_gated_composite import (
-    logish as logish,
-    phish as phish,
-    serf as serf,
-    smish as smish,
-)
+from .self_gated_composite import logish as logish, phish as phish, serf as serf, smish as smish
 from .self_gated_logistic import (
     acon_c as acon_c,
     quick_gelu as quick_gelu,
     silu as silu,
     swish as swish,
 )
-from .self_gated_normal import (
-    clipped_gelu as clipped_gelu,
-    gelu as gelu,
-)
+from .self_gated_normal import clipped_gelu as clipped_gelu, gelu as gelu
 from .self_gated_tanh import (
     lisht as lisht,
     mila as mila,
