@@ -87,6 +87,7 @@ from .functions import (
     sparse_sigmoid as sparse_sigmoid,
     sparsemax as sparsemax,
     sqnl as sqnl,
+    sqrt_softplus as sqrt_softplus,
     squared_relu as squared_relu,
     squareplus as squareplus,
     srelu as srelu,
@@ -100,6 +101,7 @@ from .functions import (
     telu as telu,
     threshold as threshold,
     thresholded_relu as thresholded_relu,
+    xielu as xielu,
 )
 from .names import get as get
 

@@ -19,7 +19,7 @@ from .gates import (
 )
 from .identity import identity as identity
 from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru as isru
-from .learned_exponentials import pelu as pelu
+from .learned_exponentials import pelu as pelu, xielu as xielu
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
 from .normalization_free import derf as derf, dyt as dyt
@@ -92,6 +92,7 @@ from .soft_rectifiers import (
     log_sigmoid as log_sigmoid,
     softplus as softplus,
     sparse_plus as sparse_plus,
+    sqrt_softplus as sqrt_softplus,
     squareplus as squareplus,
 )
 from .sparse_simplex import entmax as entmax, hardmax as hardmax, sparsemax as sparsemax
