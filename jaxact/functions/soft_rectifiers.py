@@ -441,7 +441,7 @@ def sqrt_softplus(x: ArrayLike) -> Array:
 
     Example:
         >>> jaxact.sqrt_softplus(jnp.array([-2.0, 0.0, 2.0]))
-        Array([0.35626957, 0.83255464, 1.4583992 ], dtype=float32)
+        Array([0.3562696 , 0.83255464, 1.4583992 ], dtype=float32)
     """
     return SQRT_SOFTPLUS(x)
 
