@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn
+from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
 from jax.extend.core.primitives import cond_p, custom_jvp_call_p, jit_p, scan_p, while_p
 
 from .._catalog import CATALOG, Entry
@@ -85,7 +85,7 @@ def _named(program: Program, found: Callable[..., Site]) -> Iterator[Site]:
         if entry is None or not step.inputs[0].depends:
             continue
         start, end = step.inputs[0], step.outputs[0]
-        if entry.kind == "axis" and start.aval.shape == end.aval.shape:
+        if entry.kind == "axis" and start.aval.shape == end.aval.shape and _reduces(step.equation):
             continue  # it normalises an array, and has no units of its own
         yield found(entry.name, start, (step,))
 
@@ -101,6 +101,15 @@ def _entry(equation: JaxprEqn) -> Entry | None:
         return None
     alike = arrays[0].shape == arrays[1].shape and _all_elementwise(called)
     return entry if alike or entry.kind == "axis" else None
+
+
+_REDUCING = ("reduce", "cum", "sort", "arg", "top_k", "dot_general", "while", "scan")
+
+
+def _reduces(equation: JaxprEqn) -> bool:
+    """Whether elements of an array are brought together, other than by comparing two."""
+    inside = (inner for jaxpr in jaxprs_in_params(equation.params) for inner in jaxpr.eqns)
+    return equation.primitive.name.startswith(_REDUCING) or any(map(_reduces, inside))
 
 
 def _called(equation: JaxprEqn) -> Jaxpr | None:
