@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from ._arguments import axis_index, axis_indices, require
-from ._derivatives import compute_dtype
 from .functions import maxout
 
 
@@ -106,12 +104,3 @@ def dynamic_lines(
     first = (jnp.arange(num_pieces) == 0).astype(changes.dtype)
     first = first.reshape(-1, *(1,) * (slopes.ndim - 1))
     return first + slope_range * slopes, intercept_range * intercepts
-
-
-@jax.checkpoint  # keeps x and the lines as they are
-def largest_line(x: Array, slopes: Array, intercepts: Array) -> Array:
-    """Returns the largest of lines at `x`, the first among equals; lines are along a first axis."""
-    dtype = compute_dtype(x, slopes)
-    slopes, intercepts = slopes.astype(dtype), intercepts.astype(dtype)
-    lines = slopes * x.astype(dtype)[None] + intercepts
-    return maxout(lines, len(lines), axis=0)[0].astype(x.dtype)

@@ -10,4 +10,4 @@ from .periodic import Sine as Sine, Snake as Snake
 from .randomised import RReLU as RReLU
 from .rational import Rational as Rational
 from .rectifiers import APL as APL, PReLU as PReLU, SReLU as SReLU, StarReLU as StarReLU
-from .self_gated import Swish as Swish
+from .self_gated import ACON as ACON, Swish as Swish

@@ -14,8 +14,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
-from .._modules import dynamic_lines, larger, largest_line, pooled, squeezed
-from ..functions import relu, tanh
+from .._modules import dynamic_lines, larger, pooled, squeezed
+from ..functions import dynamic_relu, relu, tanh
 
 
 class FReLU(nn.Module):
@@ -115,13 +115,12 @@ class FReLU(nn.Module):
 class DynamicReLU(nn.Module):
     """Dynamic ReLU: the largest of lines whose slopes and intercepts depend on the whole input.
 
-    Computes the largest of slopes * x + intercepts by `jaxact.maxout`, with lines of their own for
-    each channel of each image (variant B of the paper), of which reverse mode keeps x and the
-    lines. The mean of x over `pool_axes` goes through two dense layers with a ReLU between,
-    `squeeze` to a fraction of the channels and `excite` to two numbers for each line and channel,
-    of one channel the slopes and then the intercepts, which tanh(z / 2) = 2 sigmoid(z) - 1 brings
-    between -1 and 1. These, times `slope_range` and `intercept_range`, are added to the lines of
-    ReLU: slope 1 and, for the other lines, 0, with intercepts 0.
+    Computes `jaxact.dynamic_relu(x, slopes, intercepts)`, with lines of their own for each channel
+    of each image (variant B of the paper). The mean of x over `pool_axes` goes through two dense
+    layers with a ReLU between, `squeeze` to a fraction of the channels and `excite` to two numbers
+    for each line and channel, of one channel the slopes and then the intercepts, which tanh(z / 2)
+    = 2 sigmoid(z) - 1 brings between -1 and 1. These, times `slope_range` and `intercept_range`,
+    are added to the lines of ReLU: slope 1 and, for the other lines, 0, with intercepts 0.
 
     Attributes:
         num_pieces: the number of lines.
@@ -185,4 +184,4 @@ class DynamicReLU(nn.Module):
         hidden_values = relu(dense(hidden, name="squeeze")(context))
         changes = tanh(dense(2 * self.num_pieces * channels, name="excite")(hidden_values) / 2)
         lines = dynamic_lines(changes, self.num_pieces, self.slope_range, self.intercept_range)
-        return largest_line(x if self.dtype is None else x.astype(self.dtype), *lines)
+        return dynamic_relu(x if self.dtype is None else x.astype(self.dtype), *lines)
