@@ -19,8 +19,10 @@ from jaxact import CATALOG
 
 ALPHAS = (1.1, 1.25, 1.5, 1.75, 2.0)
 over_alphas = pytest.mark.parametrize("alpha", ALPHAS)
-over_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
-SIZES = [(dtype, 16) for dtype in DTYPES] + [(np.float32, 4096), (np.float64, 512)]
+over_dtypes = pytest.mark.parametrize(
+    "dtype", [jnp.bfloat16, np.float32], ids=["bfloat16", "float32"]
+)
+SIZES = [(dtype, 16) for dtype in DTYPES] + [(np.float32, 1024)]
 over_sizes = pytest.mark.parametrize(
     ("dtype", "n"), SIZES, ids=[f"{np.dtype(dtype).name}-{n}" for dtype, n in SIZES]
 )
@@ -55,9 +57,9 @@ def true_gradient(x, alpha, t):
 
 def hard_rows(n, dtype):
     """The rows of the law of softmax, and such as make Newton's method drop few entries a step."""
-    found = [rows(kind, n, np.dtype(dtype))[:4] for kind in KINDS]
+    found = [rows(kind, n, np.dtype(dtype))[:2] for kind in KINDS]
     random = np.random.default_rng(n)
-    spread = 2.0 ** -random.uniform(0, 12, (4, n))
+    spread = 2.0 ** -random.uniform(0, 12, (2, n))
     return [*found, (spread - 1).astype(dtype), -spread.astype(dtype)]
 
 
@@ -233,7 +235,7 @@ def test_axes_are_those_of_softmax(function):
 
 
 @over_sparse
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float32], ids=["bfloat16", "float32"])
+@over_dtypes
 def test_reverse_mode_keeps_the_output(function, dtype):
     x = jnp.asarray(rows("random", 16, np.dtype(dtype)))
     y, pull_back = jax.vjp(function, x)
