@@ -23,6 +23,9 @@ STARTS = {
     "SReLU": lambda x: jaxact.leaky_relu(x, 0.2),
     "PELU": jaxact.elu,
     "Snake": jaxact.snake,
+    "XIELU": jaxact.xielu,
+    "DyT": lambda x: jaxact.tanh(x / 2),
+    "Derf": lambda x: jax.lax.erf(x / 2),
 }
 
 
@@ -120,10 +123,27 @@ def test_the_bends_of_srelu_keep_their_order_whatever_is_learned(build):
 
 @pytest.mark.parametrize("build", [nnx_layer, linen_layer])
 def test_a_number_to_start_at_that_must_be_positive_is_refused_otherwise(build):
-    for name, argument in (("SReLU", "width_init"), ("PELU", "a_init"), ("PELU", "b_init")):
+    for name, argument in (
+        ("SReLU", "width_init"),
+        ("PELU", "a_init"),
+        ("PELU", "b_init"),
+        ("XIELU", "alpha_p_init"),
+    ):
         for number in (0.0, -1.0):
             with pytest.raises(ValueError, match=f"{name}: {argument} is {number}, but must be po"):
                 build(name, **{argument: number})
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+def test_xielu_falls_in_the_far_tail_and_bends_upwards_whatever_is_learned(build):
+    """alpha_p stays positive, and alpha_n above beta: so its slope at -inf stays negative."""
+    layer = build("XIELU", num_parameters=6)
+    learned = disturbed(layer.parameters, size=5.0)
+    far = jnp.full_like(X, 30.0)
+    assert (layer.apply(learned, -far) >= layer.apply(learned, -far / 2)).all()
+    assert (layer.apply(learned, far) >= 0.5 * far).all()
+    with pytest.raises(ValueError, match=r"alpha_n_init is 0\.5, but must be greater than 0\.5"):
+        build("XIELU", alpha_n_init=0.5)
 
 
 @pytest.mark.parametrize("build", [nnx_layer, linen_layer])

@@ -4,8 +4,9 @@ They hold parameters and randomness only; the mathematics is in `jaxact`.
 """
 
 from .dense import GatedLinear as GatedLinear, Maxout as Maxout
-from .exponentials import PELU as PELU
+from .exponentials import PELU as PELU, XIELU as XIELU
 from .input_dependent import DynamicReLU as DynamicReLU, FReLU as FReLU
+from .normalization import Derf as Derf, DyT as DyT
 from .periodic import Sine as Sine, Snake as Snake
 from .randomised import RReLU as RReLU
 from .rational import Rational as Rational
