@@ -78,6 +78,7 @@ from .functions import (
     smelu as smelu,
     smish as smish,
     snake as snake,
+    soft_clipping as soft_clipping,
     soft_shrink as soft_shrink,
     soft_sign as soft_sign,
     softmax as softmax,

@@ -72,6 +72,7 @@ from .sigmoids import (
     hard_tanh as hard_tanh,
     laplace as laplace,
     sigmoid as sigmoid,
+    soft_clipping as soft_clipping,
     soft_sign as soft_sign,
     sparse_sigmoid as sparse_sigmoid,
     tanh as tanh,
