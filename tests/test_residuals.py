@@ -21,6 +21,8 @@ from cases import (
     variants,
 )
 
+import jaxact
+
 SHAPE = (32, FEATURES)
 _EITHER_WAY = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
 _DTYPES = pytest.mark.parametrize(
@@ -82,6 +84,32 @@ def test_a_random_function_keeps_its_draw_only(case):
     x = case.inputs(SHAPE, jnp.bfloat16)
     _, leaves = kept(lambda x: case(x, key=jax.random.key(0)), x, compiled=False)
     assert sum(leaf.nbytes for leaf in leaves) <= x[0].nbytes
+
+
+WIDE_LAYERS = {  # widths of the products of matrices, and what is done to these
+    "maxout of 2": ((2,), lambda z: jaxact.maxout(z, 2)),
+    "maxout of 4": ((4,), lambda z: jaxact.maxout(z, 4)),
+    "swiglu": ((1, 1), jaxact.swiglu),
+    "glu": ((1, 1), lambda x, gate: jaxact.glu(x, gate=gate)),
+}
+
+
+@pytest.mark.parametrize("layer", WIDE_LAYERS)
+def test_a_wide_layer_needs_memory_for_its_preactivations_only(layer):
+    """Beside inputs, parameters and gradients, and a packed index; at training size."""
+    widths, function = WIDE_LAYERS[layer]
+    batch, features = 2048, 256
+    array = lambda *shape: jax.ShapeDtypeStruct(shape, jnp.float32)
+    weights, x = [array(features, features * w) for w in widths], array(batch, features)
+
+    def step(weights, x, cotangent):
+        y, pull_back = jax.vjp(lambda weights, x: function(*(x @ w for w in weights)), weights, x)
+        return y, pull_back(cotangent)
+
+    memory = jax.jit(step).lower(weights, x, x).compile().memory_analysis()
+    assert memory is not None
+    preactivations, index = 4 * batch * features * sum(widths), batch * features // 4
+    assert memory.temp_size_in_bytes <= preactivations + index
 
 
 @over(typical_cases())
