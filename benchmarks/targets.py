@@ -1,9 +1,7 @@
-"""What programs are compiled for: a device, which need not be there.
+"""What programs are compiled for: a device, which need not be there, nor its driver.
 
-The compilers for devices that are not there come with `pip install 'jaxact[aot]'`, but for those of
-Nvidia: `pip install --no-deps` of jax-cuda13-plugin, jax-cuda13-pjrt (in jax's version),
-nvidia-cuda-nvcc, nvidia-nvvm and nvidia-nvjitlink leaves out what only a GPU needs. No driver is
-needed either.
+The compilers for devices that are not there come with `pip install 'jaxact[aot]'`, and for those of
+Nvidia with jax-cuda13-plugin besides, in the version of jax (0.10.2 for 0.10.2).
 """
 
 import importlib.util

@@ -380,15 +380,19 @@ def _is_code(a: Array) -> bool:
 scale_p = Primitive("jaxact_scale")
 
 
-def _lowered(m) -> Callable[..., Any]:
+def _lowered(m, *, barrier: bool = True) -> Callable[..., Any]:
     def compute(*operands, **parameters):
-        # Without the barrier XLA would compute the slope beside the value, and keep that instead.
-        return _product(m, *lax.optimization_barrier(operands), **parameters)
+        # Without the barrier XLA would compute the slope beside the value, and keep that instead;
+        # but for TPUs it then keeps less.
+        return _product(
+            m, *(lax.optimization_barrier(operands) if barrier else operands), **parameters
+        )
 
     return mlir.lower_fun(compute, multiple_results=False)
 
 
 mlir.register_lowering(scale_p, _lowered(Portable))
+mlir.register_lowering(scale_p, _lowered(Portable, barrier=False), platform="tpu")
 mlir.register_lowering(scale_p, _lowered(Cpu), platform="cpu")
 
 
