@@ -14,7 +14,9 @@ from ._derivatives import Kernel as Kernel
 from .functions import (
     acon_c as acon_c,
     apl as apl,
+    aria2 as aria2,
     bent_identity as bent_identity,
+    beta_mish as beta_mish,
     bilinear as bilinear,
     brelu as brelu,
     celu as celu,

@@ -47,14 +47,26 @@ from .self_gated_algebraic import (
     hard_silu as hard_silu,
     hard_swish as hard_swish,
 )
-from .self_gated_composite import logish as logish, phish as phish, serf as serf, smish as smish
+from .self_gated_composite import (
+    logish as logish,
+    phish as phish,
+    serf as serf,
+    smish as smish,
+)
 from .self_gated_logistic import (
     acon_c as acon_c,
     quick_gelu as quick_gelu,
     silu as silu,
     swish as swish,
 )
-from .self_gated_normal import clipped_gelu as clipped_gelu, gelu as gelu
+from .self_gated_normal import (
+    clipped_gelu as clipped_gelu,
+    gelu as gelu,
+)
+from .self_gated_powers import (
+    aria2 as aria2,
+    beta_mish as beta_mish,
+)
 from .self_gated_tanh import (
     lisht as lisht,
     mila as mila,
