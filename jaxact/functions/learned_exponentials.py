@@ -150,9 +150,9 @@ def xielu(
         Array of the shape of `x` (and the parameters, broadcast) and of the float dtype of `x`.
 
     Accuracy:
-        float32: value 4.5, slope 3, curvature 2 ULP. 16 bits: correctly rounded but for at most 4 of
-        the 65,536 inputs. With arrays for the parameters, the errors beside the roots of value and
-        slope are that much of their largest terms.
+        float32: value 4.5, slope 3, curvature 2 ULP. 16 bits: correctly rounded but for at most 4
+        of the 65,536 inputs. With arrays for the parameters, the errors beside the roots of value
+        and slope are that much of their largest terms.
 
     Edges:
         The slope at 0 is beta, the curvature there alpha_n. xielu(inf) = inf if alpha_p > 0, and
