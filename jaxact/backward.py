@@ -99,7 +99,7 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
     Example:
         >>> f = jaxact.backward.few_bit(jaxact.gelu)
         >>> jax.grad(f)(3.0)
-        Array(1.0654774, dtype=float32, weak_type=True)
+        Array(1.046547, dtype=float32)
     """
     f = _unnamed(f)
     entry = _declaration("few_bit", f)
