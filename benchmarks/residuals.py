@@ -21,7 +21,7 @@ def torch_residual_bytes(torch: Any, function: Callable[..., Any], *inputs: Any)
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    inputs = [x.requires_grad_() for x in inputs]
+    leaves = [x.requires_grad_() for x in inputs]
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        function(*inputs)
-    return sum(kept.values()) / inputs[0].numel()
+        function(*leaves)
+    return sum(kept.values()) / leaves[0].numel()

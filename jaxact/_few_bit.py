@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.core import Tracer
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir, partial_eval
 
@@ -96,7 +97,7 @@ def _partial_eval(trace, t, x, *, coding: Coding):
     bits = width(len(coding.levels.values))
     bits = bits if fits_shards(known, 8 // bits) else 8
     packed = whole(_packed, (coding, bits), lax.stop_gradient(known))
-    rest = (x,) if isinstance(known, jax.core.Tracer) else ()
+    rest = (x,) if isinstance(known, Tracer) else ()
     return trace.default_process_primitive(
         unpacked_step_p, (t, packed, *rest), {"coding": coding, "bits": bits}
     )
@@ -137,7 +138,7 @@ def _jvp(primitive: Primitive, primals, tangents, **parameters):
         x, dx = (jnp.broadcast_to(a, t.shape) for a in (kept[-1], x_tangent))
         value = parameters["coding"].value
         terms.append(jax.jvp(lambda x: jax.jvp(value, (x,), (t,))[1], (x,), (dx,))[1])
-    total = functools.reduce(jnp.add, terms) if terms else ad.Zero.from_primal_value(t)
+    total = functools.reduce(jnp.add, terms) if terms else ad.Zero(jax.typeof(t).to_tangent_aval())
     return primitive.bind(*primals, **parameters), total
 
 

@@ -113,8 +113,8 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
 
     @functools.wraps(entry.function)
     def coded(*args, **kwargs):
-        given = f.keywords if isinstance(f, functools.partial) else {}
-        call = signature.bind(*(f.args if given else ()), *args, **{**given, **kwargs})
+        given = f if isinstance(f, functools.partial) else functools.partial(f)
+        call = signature.bind(*given.args, *args, **{**given.keywords, **kwargs})
         x, *parameters = call.arguments.items()
         for name, value in parameters:
             if isinstance(value, Array | np.ndarray):

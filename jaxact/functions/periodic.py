@@ -68,7 +68,7 @@ def sine(x: ArrayLike, omega: ArrayLike = 30.0) -> Array:
     return SINE(x, omega)
 
 
-def _sine_of(m, x, factor, turn=0.0):
+def _sine_of(m, x, factor, turn: Array | float = 0.0):
     """sin(factor * x + turn * pi), and sin(r) / r for the phase r that is left of it."""
     r, low = m.product(x, factor)
     first, second, third, fourth, fifth = _PI[x.dtype]

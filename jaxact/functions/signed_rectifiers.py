@@ -80,7 +80,8 @@ def _slope_of_negative_part(m, sign):
 
 
 _RISING, _FALLING = Kernel(_slope_of_positive_part), Kernel(_slope_of_negative_part)
-_both_parts.__name__ = "crelu"  # what compiled programs and diagnostics call it
+# What compiled programs and diagnostics call it.
+_both_parts.__name__ = "crelu"  # type: ignore[attr-defined]
 _crelu = jax.jit(_both_parts, static_argnums=0)
 
 
@@ -147,5 +148,5 @@ def _slope_of_alternating_parts(m, y):
 
 
 _PASSING = Kernel(_slope_of_alternating_parts)
-_alternating_parts.__name__ = "brelu"
+_alternating_parts.__name__ = "brelu"  # type: ignore[attr-defined]
 _brelu = jax.jit(_alternating_parts, static_argnums=0)
