@@ -78,6 +78,7 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
     them are those with the least mean square error of the slope for standard normal inputs, found
     for each function and setting when it is first called. So the gradient is approximate (docs/
     memory.md has its cosine with the true one); the derivative of the gradient is the true one.
+    A slope that turns more often than there are levels, as that of a fast `sine`, is beyond them.
 
     Args:
         f: an elementwise activation of jaxact, or a `functools.partial` of one, or what

@@ -69,7 +69,10 @@ def test_the_slope_has_few_levels_in_every_mode(case):
 
 @over([case for case in typical_cases("elementwise") if case.inside(np.asarray([-9.0, 9.0])).all()])
 def test_more_bits_are_nearer_to_the_slope_for_normal_inputs(case):
-    """On the whole line: at the end of a domain the slope may have no mean square."""
+    """On the whole line: at the end of a domain the slope may have no mean square.
+
+    By much, unless the slope turns more often than it has levels, as a fast sine's does.
+    """
     x = jnp.asarray(np.random.default_rng(3).normal(size=4096), np.float32)
     true = forward_slope(case)(x)
 
@@ -79,8 +82,15 @@ def test_more_bits_are_nearer_to_the_slope_for_normal_inputs(case):
 
     errors = [error(bits) for bits in (1, 2)]
     negligible = 1e-3 * float(jnp.mean(true**2))  # of kinks between the points of the grid
+    share = 0.6 if turns(case) <= 4 else 1.0
     for coarse, fine in itertools.pairwise(errors):
-        assert fine < 0.6 * coarse or fine < negligible
+        assert fine < share * coarse or fine < negligible
+
+
+def turns(case):
+    """How often the slope changes between rising and falling within three standard deviations."""
+    steps = np.diff(np.round(forward_slope(case)(jnp.linspace(-3.0, 3.0, 241)), 2))
+    return np.count_nonzero(np.diff(np.sign(steps[steps != 0])))
 
 
 @pytest.mark.parametrize("case", [one("gelu"), one("elu"), one("leaky_relu")], ids=repr)
