@@ -75,7 +75,7 @@ def mila(x: ArrayLike, beta: ArrayLike = -0.25) -> Array:
 
     Accuracy:
         float32: value 4, slope 6, curvature 7.5 ULP, tails included, away from the derivatives' own
-        roots. 16 bits: correctly rounded but for at most 9 of the 65,536 inputs. (Measured for beta
+        roots. 16 bits: correctly rounded but for at most 4 of the 65,536 inputs. (Measured for beta
         = -0.25 and 0.25; beside the roots, for beta from -2 to 1.3, errors up to 5 eps of the
         derivative's size there.)
 
