@@ -48,7 +48,7 @@ def mish(x: ArrayLike) -> Array:
 
     Example:
         >>> jaxact.mish(jnp.array([-2.0, 0.0, 2.0]))
-        Array([-0.2525015,  0.       ,  1.943959 ], dtype=float32)
+        Array([-0.25250146,  0.        ,  1.943959  ], dtype=float32)
     """
     return MISH(x)
 
@@ -91,7 +91,7 @@ def mila(x: ArrayLike, beta: ArrayLike = -0.25) -> Array:
 
     Example:
         >>> jaxact.mila(jnp.array([-2.0, 0.0, 2.0]))
-        Array([-0.199745 ,  0.       ,  1.9142085], dtype=float32)
+        Array([-0.19974498,  0.        ,  1.9142085 ], dtype=float32)
     """
     return MILA(x, beta)
 
@@ -130,14 +130,15 @@ def _open_from(x):
 
 
 def _mila(m, x, beta):
-    # x times n / (n + 2) where the gate is open, w times x (w + 2) / (n + 2) where it is not
+    # x (1 - 2 / (n + 2)) where the gate is open, x w (1 - w (w + 1) / (n + 2)) where it is not: the
+    # second factors round little, and w is used whole, so that XLA makes one loop of it
     near = m.clamp(x, m.lowest(x, lift=LIFT) - beta, _open_from(x) - beta)
     y, low = _plus(near, beta)
-    lifted, times = m.exponential(y, low, lift=LIFT)
-    w, is_open = lifted * DROP, y > 0
-    n = w * w + 2 * w
-    quotient = jnp.where(is_open, n, near * w + 2 * near) / (n + 2)
-    return jnp.where(is_open, x * quotient, times(quotient) * DROP)
+    lifted, is_open = m.exp(y, low, lift=LIFT), y > 0
+    w = lifted * DROP
+    shut = jnp.where(is_open, 2.0, w * w + w) / (w * w + 2 * w + 2)
+    product = jnp.where(is_open, x, near * lifted) * (1 - shut)
+    return jnp.where(is_open, product, product * DROP)
 
 
 def _mila_slope(m, x, beta):
