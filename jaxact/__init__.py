@@ -81,6 +81,7 @@ from .functions import (
     smish as smish,
     snake as snake,
     soft_clipping as soft_clipping,
+    soft_exponential as soft_exponential,
     soft_shrink as soft_shrink,
     soft_sign as soft_sign,
     softmax as softmax,

@@ -19,7 +19,11 @@ from .gates import (
 )
 from .identity import identity as identity
 from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru as isru
-from .learned_exponentials import pelu as pelu, xielu as xielu
+from .learned_exponentials import (
+    pelu as pelu,
+    soft_exponential as soft_exponential,
+    xielu as xielu,
+)
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
 from .normalization_free import derf as derf, dyt as dyt
