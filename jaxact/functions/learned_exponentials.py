@@ -324,7 +324,7 @@ XIELU = Kernel(
         -m.log(1 - alpha * (x + alpha)) / alpha,
         m.where(alpha > 0, (m.exp(alpha * x) - 1) / alpha + alpha, x),
     ),
-    source="Godfrey & Gashler, arXiv:1602.01321, equation 1",
+    source="Godfrey & Gashler, arXiv:1602.01321",
     samples=({"alpha": 0.5}, {"alpha": -1.0}),
     domain=lambda alpha=0.0: (1 / alpha - alpha if alpha < 0 else -math.inf, math.inf),
     range=lambda alpha=0.0: (alpha - 1 / alpha if alpha > 0 else -math.inf, math.inf),
@@ -366,7 +366,7 @@ def soft_exponential(x: ArrayLike, alpha: ArrayLike = 0.0) -> Array:
         ValueError: if `alpha` is a number and not finite, or does not broadcast against `x`.
 
     Source:
-        Godfrey & Gashler, arXiv:1602.01321, equation 1
+        Godfrey & Gashler, arXiv:1602.01321
 
     Example:
         >>> jaxact.soft_exponential(jnp.array([-1.0, 0.0, 1.0]), 0.5)
