@@ -145,6 +145,14 @@ def variants(*kinds: str) -> list[Case]:
     return list(distinct.values())
 
 
+def representatives() -> set[str]:
+    """The first activation of each family and kind: between them they use all of the machinery."""
+    first = {}
+    for entry in jaxact.CATALOG.values():
+        first.setdefault((entry.function.__module__, entry.kind), entry.name)
+    return set(first.values())
+
+
 def over(selected: list[Case]) -> Callable:
     """Runs a law on these cases."""
     return pytest.mark.parametrize("case", selected, ids=repr)

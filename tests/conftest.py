@@ -9,6 +9,7 @@ import itertools
 
 import jax
 import pytest
+from cases import representatives
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -43,12 +44,15 @@ def activation_of(item) -> str | None:
     return getattr(subject, "entry", subject).name if subject else None
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups at the same occasion
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, and pytest deselects
 def pytest_collection_modifyitems(items):
+    chosen = representatives()
     for item in items:
         name = activation_of(item)
         if name and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(name))
+        if name and name not in chosen and item.get_closest_marker("machinery"):
+            item.add_marker(pytest.mark.thorough)
 
 
 def pytest_runtest_teardown(item, nextitem):

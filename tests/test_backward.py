@@ -28,6 +28,7 @@ import jaxact
 from jaxact import _levels
 from jaxact.backward import few_bit, lean
 
+pytestmark = pytest.mark.machinery
 ELEMENTWISE = cases("elementwise")
 _BITS = pytest.mark.parametrize("bits", [1, 2, 3, 4])
 

@@ -20,6 +20,7 @@ from cases import (
     variants,
 )
 
+pytestmark = pytest.mark.machinery
 LEADING = [(), (2,), (2, 3), (2, 1, 3), (0,), (2, 0)]  # with features: rank 1 to 4, and empty ones
 
 

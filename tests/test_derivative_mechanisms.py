@@ -71,7 +71,9 @@ def test_the_fallback_obeys_the_essential_laws(linear):
     case = representative(linear=linear)
     laws = [f"tests/{law.format(case=case)}" for law in ESSENTIAL_LAWS]
     result = run(
-        "checkpoint", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *laws
+        *("checkpoint", "-m", "pytest", "-q", "-m", "thorough or not thorough"),
+        *("-p", "no:cacheprovider", "-p", "no:xdist"),
+        *laws,
     )
     assert result.returncode == 0, result.stdout[-3000:]
     assert f"{len(laws)} passed" in result.stdout

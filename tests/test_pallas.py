@@ -23,6 +23,7 @@ def in_a_kernel(function, dtype, *, interpret=False):
 
 
 @_DTYPES
+@pytest.mark.machinery
 @over(typical_cases(*POINTWISE))
 def test_a_kernel_computes_the_same_value(case, dtype):
     (x,) = case.inputs(SHAPE, dtype)

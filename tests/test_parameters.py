@@ -16,6 +16,7 @@ from cases import (
     variants,
 )
 
+pytestmark = pytest.mark.machinery
 LEARNABLE = [case for case in cases() if case.learnable]
 TYPICAL = [case for case in typical_cases() if case.learnable]
 

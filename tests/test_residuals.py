@@ -112,6 +112,7 @@ def test_a_wide_layer_needs_memory_for_its_preactivations_only(layer):
     assert memory.temp_size_in_bytes <= preactivations + index
 
 
+@pytest.mark.machinery
 @over(typical_cases())
 def test_jacobians_repeat_nothing_but_the_tangents(case):
     """Along the new axis, behind the barrier where what is kept meets the tangents."""
@@ -125,6 +126,7 @@ def test_jacobians_repeat_nothing_but_the_tangents(case):
             assert len(repeated.findall(types)) <= 1, types
 
 
+@pytest.mark.machinery
 @over(typical_cases("elementwise", "random"))
 def test_jacobians_need_no_memory_beside_themselves(case):
     size = 8 * FEATURES

@@ -8,6 +8,7 @@ import pytest
 from cases import FEATURES, assert_close, cases, identical, over, typical_cases, weights
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 
+pytestmark = pytest.mark.machinery
 COLLECTIVES = re.compile(
     r" (all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter)(?:-start)?\("
 )

@@ -7,6 +7,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from cases import (
     FEATURES,
     assert_close,
@@ -20,6 +21,7 @@ from cases import (
 )
 from jax import lax
 
+pytestmark = pytest.mark.machinery
 POLICIES = {
     "nothing": jax.checkpoint_policies.nothing_saveable,
     "everything": jax.checkpoint_policies.everything_saveable,

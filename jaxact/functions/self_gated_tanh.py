@@ -35,7 +35,7 @@ def mish(x: ArrayLike) -> Array:
 
     Accuracy:
         float32: value 4, slope 6.5, curvature 7 ULP, tails included, away from the derivatives' own
-        roots. 16 bits: correctly rounded but for at most 6 of the 65,536 inputs.
+        roots. 16 bits: correctly rounded but for at most 3 of the 65,536 inputs.
 
     Edges:
         mish(-inf) = -0, mish(inf) = inf, with slopes 0 and 1. NaN gives NaN, with slope NaN.
