@@ -268,6 +268,9 @@ REFUSED = {
     "one real number, got int32": lambda: gradient_report(
         lambda p, x: jnp.argmax(p["w"]), {"w": jnp.eye(2)}, X
     ),
+    "no activation was found": lambda: gradient_report(
+        lambda p, x: jnp.mean(x @ p["w"]), {"w": jnp.eye(WIDTH)}, X
+    ),
     "no parameters": lambda: gradient_report(lambda f, x: f(x).sum(), jaxact.relu, X),
     r"batch\['x'\] holds 1 values that are not finite": lambda: gradient_report(
         lambda p, b: p["w"] * b["x"].sum(), {"w": 1.0}, {"x": np.array([1, np.nan])}

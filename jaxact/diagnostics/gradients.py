@@ -251,8 +251,8 @@ def gradient_report(loss: Callable[[Any, Any], Any], model: Any, batch: Any) -> 
 
     Raises:
         TypeError: if the loss is no single real number.
-        ValueError: if the model has no parameters, if the batch holds what is not finite, or if a
-            module of Linen is not bound.
+        ValueError: if the model has no parameters or no activation, if the batch holds what is not
+            finite, or if a module of Linen is not bound.
 
     Example:
         >>> rngs = nnx.Rngs(0)
@@ -301,6 +301,12 @@ def _report(parts: Model, loss, parameters: Any, others: Any, batch: Any) -> Gra
     program, flat, _ = trace(parts.pure(loss), (parameters, others, batch), (2,))
     inside = lambda site: parts.layer(site.scope) is not None
     sites = [site for site in program.all_sites() if inside(site)]
+    if not sites:
+        raise ValueError(
+            "jaxact.diagnostics.gradient_report: no activation was found in the model: call "
+            "functions of jaxact or jax.nn in it, or declare yours with @jaxact.activation and jit "
+            "it; without one, gradients are products of weights alone"
+        )
     leaves = jax.tree.leaves(parameters)
     learned = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.floating)]
 
