@@ -55,7 +55,11 @@ def exact_moments(case: Case, mean: float, variance: float, reach: float) -> np.
     """E[f], E[f²], E[f'²], and the same of magnitudes, by mpmath's rule on exact numbers."""
     std = math.sqrt(variance)
     graded = np.add.outer([0.0, *case.kinks], [0.0, *2.0 ** np.arange(-6, 1)])
-    edges = [np.arange(-reach, reach + 0.5, 0.5), (graded - mean) / std, (-graded - mean) / std]
+    slope = oracle.evaluate(
+        case.entry.formula, mean + std * np.linspace(-2, 2, 41), 1, case.parameters
+    )
+    width = 0.5 if std * np.max(np.abs(slope[1].hi)) < 20 else 0.125  # what is steep may oscillate
+    edges = [np.arange(-reach, reach + width, width), (graded - mean) / std, (-graded - mean) / std]
     edges = np.unique(np.concatenate([part.ravel() for part in edges]).clip(-reach, reach))
     middle, half = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
     z = (middle[:, None] + half[:, None] * _NODES).ravel()
