@@ -9,6 +9,7 @@ the others. Kinks are apart, for they are no samples; docs/kinks.py measures the
 
 import contextlib
 import functools
+import math
 import os
 import sys
 from pathlib import Path
@@ -232,13 +233,33 @@ def test_onnx_agrees(name):
 # --- Hugging Face --------------------------------------------------------------------------------
 
 
+def number(parameter):
+    """A parameter as it is: Hugging Face keeps those of xIELU in bfloat16."""
+    return float(parameter.detach())
+
+
+def raised(parameter):
+    """The positive number that a free parameter stands for."""
+    return math.log1p(math.exp(number(parameter)))
+
+
+LEARNED = {  # how parameters of a module there are passed here
+    "prelu": lambda module: [number(module.weight)],
+    "xielu": lambda module: [
+        raised(module.alpha_p),
+        number(module.beta) + raised(module.alpha_n),
+        number(module.beta),
+    ],
+}
+
+
 @pytest.mark.peers
 @over_names("hf")
 def test_hugging_face_agrees(name):
     from transformers.activations import ACT2FN
 
     module = ACT2FN[name].double()
-    learned = [p.detach().numpy() for p in module.parameters()] if name == "prelu" else []
+    learned = LEARNED.get(name, lambda module: [])(module)
     with doubles():
         named = functools.partial(jaxact.get(f"hf:{name}"))
         agree(ours(lambda x: named(x, *learned), NORMAL), theirs(module, NORMAL))
