@@ -56,8 +56,7 @@ class DyT(PerFeature):
     needs no statistics and no communication. The parameter `alpha` has shape (), `scale` and `bias`
     have shape (channels,).
 
-    The steepness starts at 0.5, as in the paper, which for large language models chooses it by
-    width, larger before attention.
+    The steepness starts at 0.5.
 
     Attributes:
         axis: the axis of x that holds the channels.

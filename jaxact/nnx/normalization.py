@@ -23,8 +23,7 @@ class DyT(PerChannel):
     steepness alpha and a scale and a bias for each channel. It looks at no other element, so it
     needs no statistics and no communication.
 
-    The steepness starts at 0.5, as in the paper, which for large language models chooses it by
-    width, larger before attention.
+    The steepness starts at 0.5.
 
     Args:
         num_features: the number of channels of x.
