@@ -1,0 +1,1 @@
+"""What makes the site beyond Sphinx: mathematics, docstrings, the gallery of activations."""

@@ -1,0 +1,39 @@
+"""How Sphinx makes the site. `python docs/build.py` runs it."""
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS.parent), str(DOCS)]
+
+import jaxact  # noqa: E402  (from this checkout, installed or not)
+
+project = "jaxact"
+author = "the jaxact authors"
+copyright = "the jaxact authors, Apache-2.0"
+release = version = jaxact.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "_site.mathml",
+]
+exclude_patterns = ["_site"]
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+html_theme = "sphinx_book_theme"
+html_title = "jaxact"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "show_toc_level": 2,
+    "home_page_in_toc": False,
+}
+html_math_renderer = "mathml"
