@@ -1,0 +1,108 @@
+"""Pages do what they say: their programs run as written, and what they quote was measured.
+
+Blocks of Python run in order, in one namespace a page: `python` as it stands, `pycon` with the
+answers that are printed there. A page that needs another package says so in a comment,
+`<!-- by hand: equinox -->`, and runs with `-m by_hand` where that is installed.
+"""
+
+import doctest
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+CHINESE = sorted((DOCS / "zh").glob("*.md"))
+ENGLISH = [p for room in ("tutorial", "how_to", "explanation") for p in (DOCS / room).glob("*.md")]
+PAGES = sorted(ENGLISH)
+WRITTEN = [*PAGES, *CHINESE, *DOCS.glob("scope.md")]
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]\d+)?%?")
+
+
+def blocks(page: Path, *languages: str) -> Iterator[tuple[str, str]]:
+    """The blocks of some languages, each after as many empty lines as there are before it."""
+    text = page.read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        if block[1] in languages:
+            yield block[1], "\n" * text.count("\n", 0, block.start(2)) + block[2]
+
+
+def run(page: Path) -> None:
+    """Runs the programs of a page.
+
+    Raises:
+        AssertionError: if an answer is another than the page's.
+    """
+    namespace = {"__name__": page.stem}
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    for language, program in blocks(page, "python", "pycon"):
+        if language == "python":
+            exec(compile(program, str(page), "exec"), namespace)
+            continue
+        test = doctest.DocTestParser().get_doctest(program, namespace, page.name, str(page), 0)
+        said = []
+        doctest.DocTestRunner(optionflags=flags).run(test, out=said.append, clear_globs=False)
+        assert not said, "".join(said)
+        namespace.update(test.globs)
+
+
+def params(pages: list[Path]) -> list:
+    """Pages as parameters; those that are run by hand bear the marker and the reason."""
+    parameters = []
+    for page in pages:
+        if any(blocks(page, "python", "pycon")):
+            found = re.search(r"<!-- by hand: (\w+) -->", page.read_text(encoding="utf-8"))
+            marks = [pytest.mark.by_hand] if found else []
+            name = f"{page.parent.name}/{page.stem}"
+            parameters.append(pytest.param(page, found and found[1], marks=marks, id=name))
+    return parameters
+
+
+@pytest.mark.usefixtures("standard_promotion")
+@pytest.mark.parametrize(("page", "package"), params(PAGES))
+def test_the_programs_of_a_page_run_as_written(page, package):
+    if package:
+        pytest.importorskip(package)
+    with jax.numpy_rank_promotion("allow"):  # as users run them
+        run(page)
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda page: page.stem)
+def test_a_chinese_page_has_the_programs_of_its_english_one(page):
+    original = DOCS / "tutorial" / page.name
+    languages = ("python", "pycon", "bash")
+    for ours, theirs in zip(
+        blocks(page, *languages), blocks(original, *languages), strict=True
+    ):
+        assert ours[1].strip() == theirs[1].strip()
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_links_lead_somewhere(page):
+    for target in LINK.findall(BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def quotations(page: Path, mark: str) -> list[str]:
+    return re.findall(rf"^> {mark}(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_what_the_tutorial_quotes_was_measured():
+    measured = (DOCS / "signal_health.md").read_text(encoding="utf-8")
+    found = [q.strip() for page in ENGLISH for q in quotations(page, "Measured:")]
+    assert len(found) > 10
+    for quotation in found:
+        assert quotation in measured, quotation
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda page: page.stem)
+def test_a_chinese_page_quotes_the_same_numbers(page):
+    ours = [NUMBER.findall(q) for q in quotations(page, "实测：")]
+    theirs = [NUMBER.findall(q) for q in quotations(DOCS / "tutorial" / page.name, "Measured:")]
+    assert [sorted(numbers) for numbers in ours] == [sorted(numbers) for numbers in theirs]
