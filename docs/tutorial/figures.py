@@ -90,12 +90,15 @@ def gains() -> Figure:
             rows.append(float(jnp.sqrt(jnp.mean(h**2))))
         return np.array(rows)
 
-    for ax, title in zip(axes, ("weights of gain 1", "weights of gain(f)"), strict=True):
+    for ax, fitting in zip(axes, (False, True), strict=True):
+        last = {}
         for name, colour in zip(names, COLOURS, strict=True):
-            scale = 1.0 if title.endswith("1") else gain(name)
-            label = name if title.endswith("1") else f"{name} {gain(name):.2f}"
-            ax.semilogy(range(depth + 1), sizes(name, scale), color=colour, label=label)
-        print("gains:", title, {name: float(f"{sizes(name, 1.0 if title.endswith('1') else gain(name))[-1]:.2g}") for name in names})
+            rows = sizes(name, gain(name) if fitting else 1.0)
+            label = f"{name} {gain(name):.2f}" if fitting else name
+            ax.semilogy(rows, color=colour, label=label)
+            last[name] = f"{rows[-1]:.2g}"
+        title = "weights of gain(f)" if fitting else "weights of gain 1"
+        print(f"gains: {title}, size after {depth} layers: {last}")
         ax.set(title=f"Size of the signal, {title}", xlabel="layer", ylim=(1e-14, 1e4))
         ax.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
     return figure
@@ -286,7 +289,10 @@ def gates() -> Figure:
     return figure
 
 
-FIGURES = {f.__name__: f for f in (factors, gains, centre, rectifiers, means, convex, smooth, gates)}
+DRAWN = (factors, gains, centre, rectifiers, means, convex, smooth, gates)
+FIGURES = {function.__name__: function for function in DRAWN}
+    f.__name__: f for f in (factors, gains, centre, rectifiers, means, convex, smooth, gates)
+}
 
 
 def main() -> None:
