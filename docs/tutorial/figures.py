@@ -291,8 +291,6 @@ def gates() -> Figure:
 
 DRAWN = (factors, gains, centre, rectifiers, means, convex, smooth, gates)
 FIGURES = {function.__name__: function for function in DRAWN}
-    f.__name__: f for f in (factors, gains, centre, rectifiers, means, convex, smooth, gates)
-}
 
 
 def main() -> None:
