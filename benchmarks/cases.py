@@ -1,4 +1,4 @@
-"""What is measured: every activation of the catalogue, in every setting, dtype, shape and mode."""
+"""What is measured: every activation and module, in every setting, mode, dtype and shape."""
 
 import inspect
 import itertools
@@ -14,28 +14,29 @@ from jax import Array
 
 from jaxact import CATALOG, Entry
 
-from .modes import MODES, Arrays, Function
+from .layers import LAYERS, layer, takes
+from .modes import MODES, Function, Inputs
 
 Shape = tuple[int, ...]
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
-SHAPES: tuple[Shape, ...] = (
-    (1024, 1024),  # a layer: batch x channels, 4 MiB in float32
-    (64, 256),  # within the first caches
-    (32, 28, 28, 64),  # images: NHWC
-    (16, 256, 768),  # text: batch x sequence x features
-    (8192, 4096),  # beyond any cache
-)
-TYPICAL_MODES = ("forward", "backward")
+LAYOUTS: dict[str, Shape] = {  # of one row of a batch
+    "channels": (1024,),
+    "nhwc": (28, 28, 64),
+    "sequence": (256, 768),
+}
+TYPICAL_MODES = ("forward", "vjp")
 TYPICAL_DTYPES = ("float32", "bfloat16")
+TYPICAL_OF_MODULES = {"modes": ("forward+vjp",), "dtypes": ("float32",)}
+QUICK = TYPICAL_OF_MODULES
 
 
 @dataclass(frozen=True)
 class Case:
-    """One activation, used in one way.
+    """One activation or module, used in one way.
 
     Attributes:
-        function: its name in the catalogue.
+        function: its name in the catalogue, or in `LAYERS`.
         setting: the label of its parameters, see `settings`.
         mode: a key of `MODES`.
         dtype: name of the dtype.
@@ -50,6 +51,11 @@ class Case:
     shape: Shape
 
     @property
+    def module(self) -> type | None:
+        """The module, if it is one."""
+        return LAYERS.get(self.function)
+
+    @property
     def entry(self) -> Entry:
         """What the catalogue says about the activation."""
         return CATALOG[self.function]
@@ -61,7 +67,9 @@ class Case:
 
     @property
     def given(self) -> Function:
-        """The activation with its parameters given: a function of the inputs alone."""
+        """What is measured, as a function of the inputs alone."""
+        if self.module:
+            return layer(self.module, self.shape[-1]).function
         return of_inputs(self.entry.function, self.parameters, other_arrays(self.entry))
 
     def operands(self) -> tuple[Any, ...]:
@@ -74,10 +82,14 @@ class Case:
                 output = jax.eval_shape(self.given, *inputs)
                 return inputs, _noise(output.shape, self.dtype, seed=2)
             case "tangents":
-                return inputs, tuple(_noise(x.shape, self.dtype, seed=2) for x in inputs)
+                return inputs, jax.tree.map(lambda x: _noise(x.shape, self.dtype, seed=2), inputs)
 
-    def inputs(self) -> Arrays:
-        """Standard normal arrays: one, or two for a gate."""
+    def inputs(self) -> Inputs:
+        """Standard normal arrays: one, or two for a gate; of a module its parameters besides."""
+        if self.module:
+            parameters = layer(self.module, self.shape[-1]).parameters
+            cast = jax.tree.map(lambda p: jnp.asarray(p, self.dtype), parameters)
+            return _noise(self.shape, self.dtype, seed=0), cast
         *batch, features = self.shape
         if self.entry.kind == "axis":
             group = group_size(self.parameters)
@@ -141,9 +153,12 @@ def _label(parameters: Mapping[str, Any]) -> str:
 
 
 def typical_settings(entry: Entry) -> list[str]:
-    """The first setting; of a random activation the first in evaluation and in training."""
-    labels = list(settings(entry))
-    return labels[:: len(entry.samples)] if entry.kind == "random" else labels[:1]
+    """The first setting of those that differ in numbers only: the others run the same code."""
+    found: dict[str, str] = {}
+    for label, setting in settings(entry).items():
+        choices = {name: v for name, v in setting.items() if not isinstance(v, float | tuple)}
+        found.setdefault(_label(choices), label)
+    return list(found.values())
 
 
 def product(
@@ -151,33 +166,31 @@ def product(
     *,
     modes: Sequence[str] = TYPICAL_MODES,
     dtypes: Sequence[str] = TYPICAL_DTYPES,
-    shapes: Sequence[Shape] = SHAPES[:1],
+    shapes: Sequence[Shape] = ((1024, 1024),),
     all_settings: bool = False,
 ) -> list[Case]:
-    """Every combination of what is named."""
+    """Every combination of what is named, but for shapes that a module does not take."""
     labels = settings if all_settings else typical_settings
-    named = [(name, label) for name in functions for label in labels(CATALOG[name])]
-    return [
+    named = [
+        (name, label)
+        for name in functions
+        for label in ([""] if name in LAYERS else labels(CATALOG[name]))
+    ]
+    every = (
         Case(name, label, mode, dtype, shape)
         for dtype, shape, mode, (name, label) in itertools.product(dtypes, shapes, modes, named)
-    ]
+    )
+    return [case for case in every if case.module is None or _fits(case.module, case.shape)]
 
 
-def survey(functions: Iterable[str]) -> list[Case]:
-    """The typical combinations, and from the middle of them one thing at a time varied in full.
+def laid_out(elements: int, layout: str) -> Shape:
+    """The shape with so many elements, or a few more or less: whole rows, one at least."""
+    row = LAYOUTS[layout]
+    return (max(1, round(elements / math.prod(row))), *row)
 
-    Every combination of everything would take a night.
-    """
-    functions = tuple(functions)
-    float32 = TYPICAL_DTYPES[:1]
-    cases = [
-        *product(functions),
-        *product(functions, dtypes=float32, all_settings=True),
-        *product(functions, dtypes=DTYPES),
-        *product(functions, dtypes=float32, modes=tuple(MODES)),
-        *product(functions, dtypes=float32, modes=TYPICAL_MODES[:1], shapes=SHAPES),
-    ]
-    return list(dict.fromkeys(cases))
+
+def _fits(module: type, shape: Shape) -> bool:
+    return takes(module, jax.ShapeDtypeStruct(shape, "float32"))
 
 
 def _noise(shape: Shape, dtype: str, *, seed: int) -> Array:

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -13,9 +14,12 @@ from jaxact import CATALOG
 
 from . import (
     cases,
+    clock,
     compare,
     environment,
+    instructions,
     libraries,
+    machine,
     memory,
     monitoring,
     options,
@@ -23,13 +27,14 @@ from . import (
     speed,
     tables,
 )
+from .layers import LAYERS
 from .modes import MODES
 from .networks import NETWORKS, RECIPES
 from .results import Results
 from .targets import TARGETS, MissingCompiler
 
-QUICK_SECONDS = 20.0
-FULL_SECONDS = 200.0
+QUICK_SECONDS = 24.0
+FULL_SECONDS = 240.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int | None:
@@ -38,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     given = parser.parse_args(arguments)
     try:
         return given.run(given)
-    except (compare.IncomparableResults, MissingCompiler) as error:
+    except (compare.IncomparableResults, MissingCompiler, plot.NothingToDraw) as error:
         parser.error(str(error))
 
 
@@ -47,21 +52,34 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
 
 def _speed(given: argparse.Namespace) -> None:
     device = given.device or jax.devices()[0]
-    chosen = _chosen_cases(given)
+    chosen = _chosen_cases(given, device.platform)
     seconds = given.seconds or (QUICK_SECONDS if given.quick else FULL_SECONDS)
     with jax.default_device(device):
-        taking_part = libraries.installed(device.platform)
-        rows = _collect(speed.measure_all(chosen, taking_part, seconds=seconds), len(chosen))
-    results = Results("speed", environment.describe(device), rows)
-    _report(results, tables.speed_tables(rows), given)
+        taking_part = libraries.installed(device.platform, given.peers)
+        roof = machine.roof(device.platform, clock.STANDARD)
+        precision = replace(clock.STANDARD, spread=given.spread)
+        batches = speed.measure_all(chosen, taking_part, roof, seconds=seconds, precision=precision)
+        rows = _collect(batches, [case.function for case in chosen])
+    described = {**environment.describe(device), "roof": roof._asdict()}
+    _report(Results("speed", described, rows), tables.speed_tables(rows), given)
 
 
-def _chosen_cases(given: argparse.Namespace) -> list[cases.Case]:
-    """The survey, unless modes, dtypes or sizes are named, or the run is to be quick."""
-    dtypes = given.dtypes or (cases.TYPICAL_DTYPES[:1] if given.quick else None)
-    axes = {"modes": given.modes, "dtypes": dtypes, "shapes": given.sizes}
-    named = {axis: values for axis, values in axes.items() if values}
-    return cases.product(given.functions, **named) if named else cases.survey(given.functions)
+def _chosen_cases(given: argparse.Namespace, platform: str) -> list[cases.Case]:
+    """The typical cases, and in every combination what is named instead."""
+    named = {"modes": given.modes, "dtypes": given.dtypes}
+    if given.quick:
+        named = {axis: value or cases.QUICK[axis] for axis, value in named.items()}
+    modules = [name for name in given.functions if name in LAYERS]
+    activations = [name for name in given.functions if name not in LAYERS]
+    sizes = options.elements(given.sizes or ["typical"], machine.sizes(platform))
+
+    def product(names: list[str], layout: str, **typical: Any) -> list[cases.Case]:
+        layouts = given.layouts or [layout]
+        chosen = {**typical, **{axis: value for axis, value in named.items() if value}}
+        shapes = [s for size in sizes for s in options.shapes(size, layouts)]
+        return cases.product(names, shapes=shapes, all_settings=given.all_settings, **chosen)
+
+    return product(activations, "channels") + product(modules, "nhwc", **cases.TYPICAL_OF_MODULES)
 
 
 def _memory(given: argparse.Namespace) -> None:
@@ -72,9 +90,18 @@ def _memory(given: argparse.Namespace) -> None:
         given.functions, scale, given.networks or NETWORKS, given.recipes or RECIPES
     )
     device = TARGETS[given.target].device()
-    rows = _collect(batches, len(given.functions))
+    rows = _collect(batches, given.functions)
     results = Results("memory", environment.describe(device), rows)
     _report(results, tables.memory_tables(rows), given)
+
+
+def _instructions(given: argparse.Namespace) -> None:
+    what = given.functions, given.modes, given.dtypes
+    names = [case.function for case in instructions.cases_of(*what)]
+    device = TARGETS[instructions.TARGET].device()
+    rows = _collect(instructions.measure_all(*what), names)
+    results = Results("instructions", environment.describe(device), rows)
+    _report(results, tables.instruction_tables(rows), given)
 
 
 def _compare(given: argparse.Namespace) -> int:
@@ -99,18 +126,26 @@ def _monitor(given: argparse.Namespace) -> None:
 
 
 def _plot(given: argparse.Namespace) -> None:
-    plot.save(given.results, given.output)
+    plot.save(given.results, given.output, given.kind)
 
 
-def _collect(batches: Iterable[list[Any]], total: int) -> list[Any]:
+def _collect(batches: Iterable[list[Any]], names: Sequence[str]) -> list[Any]:
     """All rows, behind a progress bar; if interrupted, those that were finished."""
     rows: list[Any] = []
-    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description:24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("measuring", total=total)
+        task = progress.add_task("", total=len(names))
+        results = iter(batches)
         try:
-            for batch in batches:
-                rows += batch
+            for name in names:
+                progress.update(task, description=name)
+                rows += next(results)
                 progress.advance(task)
         except KeyboardInterrupt:
             progress.console.print("interrupted: here is what was finished")
@@ -146,6 +181,7 @@ def _parser() -> options.Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_speed(commands)
     _add_memory(commands)
+    _add_instructions(commands)
     _add_monitor(commands)
     _add_compare(commands)
     _add_plot(commands)
@@ -155,29 +191,72 @@ def _parser() -> options.Parser:
 def _add_speed(commands: Any) -> None:
     parser = commands.add_parser(
         "speed",
-        help="how fast every activation is",
-        description="Time in nanoseconds per element and in copies of the arrays. Without options, "
-        "the typical uses, and from there one thing at a time varied; what is named is measured in "
-        "every combination instead.",
+        help="how fast every activation and module is",
+        description="Time per element, in copies of the arrays, and as a fraction of the machine's "
+        "copy bandwidth, beside other libraries. Without options, every activation of the "
+        f"catalogue in {' and '.join(cases.TYPICAL_MODES)}, {' and '.join(cases.TYPICAL_DTYPES)}, "
+        "and every module once. Each option widens that, in every combination of what is named; "
+        "'all' names all.",
+        epilog=_described(
+            {
+                "modes": {name: mode.meaning for name, mode in MODES.items()},
+                "layouts, of one row": {
+                    name: " x ".join(map(str, row)) for name, row in cases.LAYOUTS.items()
+                },
+                "sizes, in elements of float32 on a CPU": {
+                    name: f"{elements:,}" for name, elements in machine.sizes("cpu").items()
+                },
+            }
+        ),
     )
     parser.set_defaults(run=_speed)
     add = parser.add_argument
-    add("--quick", action="store_true", help="float32 only, within half a minute")
-    _add_functions(parser)
+    add("--quick", action="store_true", help="float32 only, in half a minute")
+    _add_functions(parser, (*CATALOG, *LAYERS))
     _add_names(parser, "--modes", MODES)
     _add_names(parser, "--dtypes", cases.DTYPES)
     add(
         "--sizes",
-        type=options.comma_separated(options.shape),
-        help="shapes from batch to features, such as 64x256,32x28x28x64",
+        type=options.comma_separated(options.size, every=machine.sizes("cpu")),
+        help="names as below, numbers of elements such as 2^20, or shapes such as 32x28x28x64",
+    )
+    _add_names(parser, "--layouts", cases.LAYOUTS)
+    add(
+        "--all-settings",
+        action="store_true",
+        help="all parameters that the catalogue has samples of",
+    )
+    add(
+        "--peers",
+        type=options.comma_separated(options.one_of(libraries.PEERS), every=libraries.PEERS),
+        help=f"of {', '.join(libraries.PEERS)}; what is installed but for "
+        f"{' and '.join(libraries.SLOW)} unless given",
     )
     add("--device", type=options.device, help="cpu, gpu or tpu; JAX's own unless given")
+    add(
+        "--spread",
+        type=options.positive,
+        default=clock.STANDARD.spread,
+        help="how closely the fastest samples are to agree: %(default)g",
+    )
     add(
         "--seconds",
         type=options.positive,
         help=f"time for everything; {FULL_SECONDS:g} unless given, {QUICK_SECONDS:g} if quick",
     )
     _add_output(parser)
+
+
+def _described(sections: Mapping[str, Mapping[str, str]]) -> str:
+    """Names and what they stand for."""
+    lines = []
+    for title, meanings in sections.items():
+        lines += [
+            f"{title}:",
+            *(f"  {name:12} {meaning}" for name, meaning in meanings.items()),
+            "",
+        ]
+    return "\n".join(lines)
 
 
 def _add_memory(commands: Any) -> None:
@@ -199,6 +278,20 @@ def _add_memory(commands: Any) -> None:
     )
     _add_names(parser, "--networks", NETWORKS)
     _add_names(parser, "--recipes", RECIPES)
+    _add_output(parser)
+
+
+def _add_instructions(commands: Any) -> None:
+    parser = commands.add_parser(
+        "instructions",
+        help="how many instructions a GPU issues for it",
+        description="Instructions per element, compiled for an H200 that need not be there, beside "
+        "those that fit into the time of moving the element's bytes, and beside jax.nn's.",
+    )
+    parser.set_defaults(run=_instructions, modes=list(cases.TYPICAL_MODES), dtypes=["bfloat16"])
+    _add_functions(parser)
+    _add_names(parser, "--modes", {name: m for name, m in MODES.items() if m.compiled})
+    _add_names(parser, "--dtypes", cases.DTYPES)
     _add_output(parser)
 
 
@@ -239,28 +332,30 @@ def _add_compare(commands: Any) -> None:
 def _add_plot(commands: Any) -> None:
     parser = commands.add_parser(
         "plot",
-        help="a result file as bar charts",
-        description="Draws a chart for each table that the command printed.",
+        help="a result file as bar charts, or as a roofline",
+        description="Draws a chart for each table that the command printed: bars, or for speed a "
+        "roofline.",
     )
     parser.set_defaults(run=_plot)
     add = parser.add_argument
     add("results", type=options.results, metavar="RESULTS.json", help="what to draw")
     add("output", type=options.new_file(*plot.SUFFIXES), metavar="FILE", help="svg, png or html")
+    add("--kind", choices=plot.KINDS, default="bars", help="of chart: %(default)s")
 
 
-def _add_functions(parser: argparse.ArgumentParser) -> None:
+def _add_functions(parser: argparse.ArgumentParser, names: Collection[str] = CATALOG) -> None:
     parser.add_argument(
         "--functions",
-        type=options.comma_separated(options.one_of(CATALOG)),
-        default=",".join(CATALOG),
-        help="names of the catalogue, comma-separated; all unless given",
+        type=options.comma_separated(options.one_of(names)),
+        default=list(names),
+        help="names, comma-separated; all unless given",
     )
 
 
 def _add_names(parser: argparse.ArgumentParser, option: str, names: Iterable[str]) -> None:
     parser.add_argument(
         option,
-        type=options.comma_separated(options.one_of(tuple(names))),
+        type=options.comma_separated(options.one_of(tuple(names)), every=names),
         help=f"of {', '.join(names)}; comma-separated",
     )
 

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("jax", "jaxlib", "numpy", "flax", "torch")
+from . import machine
+
+PACKAGES = ("jax", "jaxlib", "numpy", "flax", "torch", "keras", "equinox")
 
 
 def describe(device: Any) -> dict[str, Any]:
@@ -22,6 +24,7 @@ def describe(device: Any) -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor(),
             "cores": os.cpu_count(),
+            "caches": dict(machine.caches()),
         },
         "versions": {"python": platform.python_version(), **_versions()},
         "flags": {

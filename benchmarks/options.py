@@ -4,14 +4,18 @@ import argparse
 import difflib
 import importlib
 import math
-from collections.abc import Callable, Collection
+import textwrap
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import jax
 
+from . import machine
+from .cases import laid_out
 from .results import MalformedResults, Results
 
+HELP_WIDTH = 80
 Value = TypeVar("Value")
 
 
@@ -19,16 +23,27 @@ class Parser(argparse.ArgumentParser):
     """Takes options spelt in full, and answers a wrong one with one line."""
 
     def __init__(self, **settings: Any):
-        super().__init__(allow_abbrev=False, **settings)
+        layout = argparse.RawDescriptionHelpFormatter
+        if description := settings.get("description"):
+            settings["description"] = textwrap.fill(description, HELP_WIDTH)
+        super().__init__(allow_abbrev=False, formatter_class=layout, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Prints the message without the usage, and exits with code 2."""
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def comma_separated(parse: Callable[[str], Value]) -> Callable[[str], list[Value]]:
-    """Several values in one argument, each once."""
-    return lambda text: list(dict.fromkeys(parse(part.strip()) for part in text.split(",")))
+def comma_separated(
+    parse: Callable[[str], Value], every: Iterable[Value] = ()
+) -> Callable[[str], list[Value]]:
+    """Several values in one argument, each once; "all" are those of `every`."""
+
+    def split(text: str) -> list[Value]:
+        if every and text == "all":
+            return list(every)
+        return list(dict.fromkeys(parse(part.strip()) for part in text.split(",")))
+
+    return split
 
 
 def one_of(names: Collection[str]) -> Callable[[str], str]:
@@ -70,12 +85,29 @@ def positive(text: str) -> float:
     return number
 
 
-def shape(text: str) -> tuple[int, ...]:
-    """Extents of an array with at least batch and features."""
-    extents = text.split("x")
-    if len(extents) < 2:
-        raise argparse.ArgumentTypeError(f"must be batch x features, such as 64x256, got {text!r}")
-    return tuple(count(extent) for extent in extents)
+Size = int | str | tuple[int, ...]
+
+
+def size(text: str) -> Size:
+    """A number of elements, the name of one, or the shape of an array."""
+    if "x" in text:
+        extents = text.split("x")
+        return tuple(count(extent) for extent in extents)
+    base, _, exponent = text.partition("^")
+    if base.isdecimal():
+        return count(base) ** (count(exponent) if exponent else 1)
+    return one_of({*machine.sizes("cpu"), *machine.sizes("gpu")})(text)
+
+
+def elements(sizes: Iterable[Size], names: Mapping[str, int]) -> list[int | tuple[int, ...]]:
+    """Sizes with their names replaced by what they mean on a platform, where they mean anything."""
+    known = [s for s in sizes if not isinstance(s, str) or s in names]
+    return [names[s] if isinstance(s, str) else s for s in known]
+
+
+def shapes(size: int | tuple[int, ...], layouts: Iterable[str]) -> list[tuple[int, ...]]:
+    """The size in each layout; a shape is as it is."""
+    return [size] if isinstance(size, tuple) else [laid_out(size, layout) for layout in layouts]
 
 
 def device(text: str) -> Any:

@@ -6,11 +6,17 @@ from typing import Any
 import jax
 
 
-def residual_bytes(function: Callable[..., Any], *inputs: jax.Array) -> float:
+def residual_bytes(function: Callable[..., Any], *inputs: Any) -> float:
     """Bytes that `jax.vjp` keeps, per element of the first input; scalars do not count."""
-    leaves = jax.tree.leaves(jax.vjp(function, *inputs)[1])
-    kept = {id(leaf): leaf for leaf in leaves if leaf.size > 1}  # shared ones once
-    return sum(leaf.nbytes for leaf in kept.values()) / inputs[0].size
+    found: list[float] = []
+
+    def trace(*inputs):
+        leaves = jax.tree.leaves(jax.vjp(function, *inputs)[1])
+        kept = {id(leaf): leaf for leaf in leaves if leaf.size > 1}  # shared ones once
+        found.append(sum(leaf.nbytes for leaf in kept.values()) / inputs[0].size)
+
+    jax.eval_shape(trace, *inputs)
+    return found[0]
 
 
 def torch_residual_bytes(torch: Any, function: Callable[..., Any], *inputs: Any) -> float:

@@ -24,10 +24,15 @@ class SpeedRow:
         gigabytes_per_second: bytes of inputs and outputs over time.
         copies: time over that of a copy which moves as many bytes. About 1 is the floor forward;
             backward it is somewhat lower, for a copy writes half of them and a pull-back a third.
+        bandwidth_fraction: gigabytes_per_second over that of a copy beyond the caches; within the
+            caches it may be more than 1.
+        operations: arithmetic per element, as XLA counts it.
         lower_milliseconds: time to trace and lower; None where nothing is compiled.
         compile_milliseconds: time to compile.
         temporary_bytes: memory for temporaries.
         residual_bytes: bytes kept for the backward pass, per element.
+        collectives: operations between devices, with the arrays sharded over all of them; None
+            where there is one device.
     """
 
     METRICS: ClassVar[tuple[str, ...]] = ("copies", "nanoseconds")
@@ -43,10 +48,13 @@ class SpeedRow:
     noise: float
     gigabytes_per_second: float
     copies: float
+    bandwidth_fraction: float
+    operations: float | None
     lower_milliseconds: float | None
     compile_milliseconds: float | None
     temporary_bytes: int | None
     residual_bytes: float | None
+    collectives: int | None
 
     @property
     def case(self) -> tuple[str, ...]:
@@ -101,8 +109,49 @@ class MemoryRow:
         )
 
 
-Row = SpeedRow | MemoryRow
-ROWS: dict[str, type[Row]] = {"speed": SpeedRow, "memory": MemoryRow}
+@dataclass(frozen=True, kw_only=True)
+class InstructionRow:
+    """How many instructions one library's program for a GPU issues.
+
+    Attributes:
+        function: name of the activation.
+        setting: its parameters.
+        mode: the way it is used, a key of `modes.MODES`.
+        dtype: dtype of inputs and outputs.
+        target: what it is compiled for, a key of `targets.TARGETS`.
+        library: whose function it is.
+        instructions: per element.
+        special: those among them for exponentials, reciprocals and the like, per element.
+        kernels: of the program.
+        budget: instructions per element that fit into the time of moving its bytes.
+    """
+
+    METRICS: ClassVar[tuple[str, ...]] = ("instructions", "special")
+    noise: ClassVar[float] = 0.0  # the compiler says the same each time
+
+    function: str
+    setting: str
+    mode: str
+    dtype: str
+    target: str
+    library: str
+    instructions: float
+    special: float
+    kernels: int
+    budget: float
+
+    @property
+    def case(self) -> tuple[str, ...]:
+        """What was measured, whoever did it."""
+        return (self.function, self.setting, self.mode, self.dtype, self.target)
+
+
+Row = SpeedRow | MemoryRow | InstructionRow
+ROWS: dict[str, type[Row]] = {
+    "speed": SpeedRow,
+    "memory": MemoryRow,
+    "instructions": InstructionRow,
+}
 
 
 class MalformedResults(ValueError):

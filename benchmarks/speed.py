@@ -2,17 +2,17 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from . import clock
+from . import clock, machine
 from .cases import Case
 from .clock import Precision, Timing
 from .libraries import Contender, Library
+from .machine import Roof
 from .modes import MODES
 from .results import SpeedRow
 
@@ -22,6 +22,7 @@ COPY = "copy"
 def measure_all(
     cases: Sequence[Case],
     libraries: Sequence[Library],
+    roof: Roof,
     *,
     seconds: float,
     precision: Precision = clock.STANDARD,
@@ -34,37 +35,31 @@ def measure_all(
     Args:
         cases: what to measure.
         libraries: who takes part.
+        roof: what the machine can do.
         seconds: the time for all cases; the last ones are cut short, never left out.
         precision: what is asked for, and the most time that a single case may take.
     """
     deadline = time.perf_counter() + seconds
     for done, case in enumerate(cases):
         share = (deadline - time.perf_counter()) / (len(cases) - done)
-        yield measure(case, libraries, replace(precision, seconds=min(share, precision.seconds)))
+        limit = replace(precision, seconds=min(share, precision.seconds))
+        yield measure(case, libraries, roof, limit)
 
 
-def measure(case: Case, libraries: Sequence[Library], precision: Precision) -> list[SpeedRow]:
+def measure(
+    case: Case, libraries: Sequence[Library], roof: Roof, precision: Precision
+) -> list[SpeedRow]:
     """One row for each library that can do the case."""
     start = time.perf_counter()
     with jax.enable_x64(case.dtype == "float64"):
         operands = case.operands()
         contenders = [c for library in libraries if (c := library.contender(case, operands))]
         traffic = _bytes_moved(case, operands)
-        calls = {COPY: copy_of(traffic), **{c.library: c.call for c in contenders}}
+        calls = {COPY: machine.copy_of(traffic), **{c.library: c.call for c in contenders}}
         left = precision.seconds - (time.perf_counter() - start)
         timings = clock.race(calls, replace(precision, seconds=left))
-    return [
-        _row(case, operands[0][0], traffic, contender, timings[contender.library], timings[COPY])
-        for contender in contenders
-    ]
-
-
-@functools.lru_cache(maxsize=2)
-def copy_of(num_bytes: int) -> Callable[[], Any]:
-    """A call that moves so many bytes, half of them read and half written, and computes nothing."""
-    words = jnp.arange(max(1, num_bytes // 8), dtype=jnp.uint32)
-    copy = clock.build(lambda words: words + 1, words).executable
-    return lambda: copy(words)
+    x = operands[0][0]
+    return [_row(case, x, traffic, c, timings[c.library], timings[COPY], roof) for c in contenders]
 
 
 def _bytes_moved(case: Case, operands: tuple[Any, ...]) -> int:
@@ -81,9 +76,11 @@ def _row(
     contender: Contender,
     timing: Timing,
     copy: Timing,
+    roof: Roof,
 ) -> SpeedRow:
-    build = contender.build
-    memory = build.executable.memory_analysis() if build else None
+    program = contender.executable
+    memory = program.memory_analysis() if program else None
+    gigabytes_per_second = traffic / timing.minimum / 1e9
     return SpeedRow(
         function=case.function,
         setting=case.setting,
@@ -94,10 +91,23 @@ def _row(
         nanoseconds=timing.minimum / x.size * 1e9,
         median_nanoseconds=timing.median / x.size * 1e9,
         noise=timing.spread + copy.spread,
-        gigabytes_per_second=traffic / timing.minimum / 1e9,
+        gigabytes_per_second=gigabytes_per_second,
         copies=timing.minimum / copy.minimum,
-        lower_milliseconds=build.lower_seconds * 1e3 if build else None,
-        compile_milliseconds=build.compile_seconds * 1e3 if build else None,
+        bandwidth_fraction=gigabytes_per_second / roof.gigabytes_per_second,
+        operations=_operations(program) / x.size if program else None,
+        lower_milliseconds=_milliseconds(contender.lower_seconds),
+        compile_milliseconds=_milliseconds(contender.compile_seconds),
         temporary_bytes=memory.temp_size_in_bytes if memory else None,
         residual_bytes=contender.residual_bytes,
+        collectives=contender.collectives,
     )
+
+
+def _operations(program: jax.stages.Compiled) -> float:
+    """Arithmetic as XLA counts it: an exponential, say, is one operation if it is XLA's own."""
+    counted = program.cost_analysis() or {}
+    return counted.get("flops", 0.0) + counted.get("transcendentals", 0.0)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else 1e3 * seconds

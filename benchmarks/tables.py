@@ -7,29 +7,31 @@ from rich import box
 from rich.table import Table
 
 from .compare import OURS, Change
-from .grouping import activation, by_network, by_speed_conditions, grouped
-from .results import MemoryRow, SpeedRow
+from .grouping import activation, by_network, by_program, by_speed_conditions, grouped
+from .results import InstructionRow, MemoryRow, SpeedRow
 
 
 def speed_tables(rows: Sequence[SpeedRow]) -> list[Table]:
     """One table for each mode, dtype and shape, with a line for each activation."""
+    return [_speed_table(title, members) for title, members in by_speed_conditions(rows).items()]
+
+
+def _speed_table(title: str, rows: Sequence[SpeedRow]) -> Table:
     peers = [library for library in dict.fromkeys(row.library for row in rows) if library != OURS]
-    groups = by_speed_conditions(rows)
-    return [_speed_table(title, members, peers) for title, members in groups.items()]
-
-
-def _speed_table(title: str, rows: Sequence[SpeedRow], peers: Sequence[str]) -> Table:
     cases = [
         {row.library: row for row in members} for members in grouped(rows, activation).values()
     ]
     table = _table(title, show_footer=bool(peers))
     table.add_column("activation", "geometric mean", overflow="fold")
-    _add_figures(table, "ns per\nelement", "noise", "GB/s", "copies")
+    _add_figures(table, "ns per\nelement", "noise", "GB/s", "of copy\nspeed", "copies")
     for peer in peers:
         speedups = [s for case in cases if (s := _speedup(case, peer))]
         mean = statistics.geometric_mean(speedups) if speedups else None
         _add_figures(table, f"speed /\n{peer}", footer=_figure(mean, ".2f"))
     _add_figures(table, "compile\nms", "temporaries\nMiB", "kept\nB/element", "kept by\njax.nn")
+    across = any(row.collectives is not None for row in rows)
+    if across:
+        _add_figures(table, "collec-\ntives")
     for case in cases:
         ours, jax_nn = case[OURS], case.get("jax.nn")
         table.add_row(
@@ -37,12 +39,14 @@ def _speed_table(title: str, rows: Sequence[SpeedRow], peers: Sequence[str]) -> 
             f"{ours.nanoseconds:.3f}",
             f"{ours.noise:.0%}",
             f"{ours.gigabytes_per_second:.1f}",
+            f"{ours.bandwidth_fraction:.0%}",
             f"{ours.copies:.2f}",
             *(_figure(_speedup(case, peer), ".2f") for peer in peers),
             _figure(ours.compile_milliseconds, ".0f"),
             _figure(ours.temporary_mebibytes, ".2f"),
             _figure(ours.residual_bytes, ".3g"),
             _figure(jax_nn and jax_nn.residual_bytes, ".3g"),
+            *([_figure(ours.collectives, "d")] if across else []),
         )
     return table
 
@@ -70,6 +74,32 @@ def _memory_table(title: str, rows: Sequence[MemoryRow]) -> Table:
             name,
             *(_figure(arrays.get(column), ".2f") for column in columns),
             *(_figure(kept.get(column), ".3g") for column in columns),
+        )
+    return table
+
+
+def instruction_tables(rows: Sequence[InstructionRow]) -> list[Table]:
+    """One table for each mode and dtype; what does not fit between loads and stores stands out."""
+    return [_instruction_table(title, members) for title, members in by_program(rows).items()]
+
+
+def _instruction_table(title: str, rows: Sequence[InstructionRow]) -> Table:
+    libraries = list(dict.fromkeys(row.library for row in rows))
+    table = _table(f"{title}: instructions per element, and special ones")
+    table.add_column("activation", overflow="fold")
+    _add_figures(table, "budget", *libraries, *(f"{library}\nspecial" for library in libraries))
+    for name, members in grouped(rows, activation).items():
+        found = {row.library: row for row in members}
+        ours = found[OURS]
+        table.add_row(
+            name,
+            f"{ours.budget:.0f}",
+            *(
+                _figure(found[lib].instructions if lib in found else None, ".1f")
+                for lib in libraries
+            ),
+            *(_figure(found[lib].special if lib in found else None, ".1f") for lib in libraries),
+            style=None if ours.instructions <= ours.budget else "bold red",
         )
     return table
 

@@ -11,18 +11,22 @@ import jax.numpy as jnp
 import pytest
 
 import jaxact
-from benchmarks import cases, clock, libraries, memory, speed
+from benchmarks import cases, clock, libraries, machine, memory, speed
 from benchmarks.cases import Case
 from benchmarks.cli import main
 from benchmarks.clock import Precision
+from benchmarks.layers import LAYERS
 from benchmarks.libraries import JaxLibrary, counterpart
+from benchmarks.machine import Roof
 from benchmarks.modes import MODES
 from benchmarks.residuals import residual_bytes
-from benchmarks.results import MemoryRow, Results, SpeedRow
+from benchmarks.results import InstructionRow, MemoryRow, Results, SpeedRow
 from jaxact import CATALOG, Entry
 
 AT_ONCE = Precision(seconds=0)
 PATIENT = Precision(spread=0.05, seconds=3)
+ROOF = Roof(10.0, 100.0)
+OURS = JaxLibrary("jaxact", lambda case: case.given)
 
 # --- The clock ---------------------------------------------------------------------------------
 
@@ -82,7 +86,7 @@ def test_a_race_ends_when_the_time_is_up():
 
 
 def test_a_copy_takes_the_time_of_a_copy():
-    copy = speed.copy_of(8 << 20)
+    copy = machine.copy_of(8 << 20)
     timings = clock.race({"one": copy, "other": copy}, PATIENT)
     assert timings["one"].minimum / timings["other"].minimum == pytest.approx(1, rel=0.5)
 
@@ -108,44 +112,77 @@ GATE = Entry(
 
 @pytest.fixture
 def every_kind(monkeypatch):
-    """A library with one activation of every kind, and their names by kind."""
+    """The name of one activation of every kind."""
     monkeypatch.setitem(CATALOG, "gate", GATE)
-    names = {entry.kind: entry.name for entry in CATALOG.values()}
-    library = types.ModuleType("jaxact")
-    for name in names.values():
-        setattr(library, name, CATALOG[name].function)
-    return library, names
+    return {entry.kind: entry.name for entry in CATALOG.values()}
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", ["elementwise", "gate", "axis", "random"])
 def test_every_kind_of_activation_is_measured_in_every_mode(every_kind, kind, mode):
-    library, names = every_kind
-    for label in cases.typical_settings(CATALOG[names[kind]]):
-        case = Case(names[kind], label, mode, "float32", (2, 9))
-        (row,) = speed.measure(case, [JaxLibrary(library)], AT_ONCE)
+    for label in cases.typical_settings(CATALOG[every_kind[kind]])[:2]:
+        case = Case(every_kind[kind], label, mode, "float32", (2, 9))
+        (row,) = speed.measure(case, [OURS], ROOF, AT_ONCE)
         assert row.nanoseconds > 0
         assert row.copies > 0
         assert (row.compile_milliseconds is None) == (not MODES[mode].compiled)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_module_is_measured_in_every_mode_with_its_parameters(mode):
+    case = Case("nnx.PReLU", "", mode, "float32", (2, 14, 14, 8))
+    _, parameters = case.inputs()
+    assert jax.tree.leaves(parameters)
+    (row,) = speed.measure(case, [OURS], ROOF, AT_ONCE)
+    assert row.nanoseconds > 0
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_module_can_be_measured(name):
+    (case,) = cases.product([name], **cases.TYPICAL_OF_MODULES, shapes=[(2, 14, 14, 8)])
+    x, parameters = case.inputs()
+    assert jax.eval_shape(case.given, x, parameters).dtype == x.dtype
+
+
+def test_a_module_that_takes_only_images_is_not_given_rows():
+    shapes = [cases.laid_out(1 << 14, layout) for layout in cases.LAYOUTS]
+    found = cases.product(["nnx.FReLU"], **cases.TYPICAL_OF_MODULES, shapes=shapes)
+    assert [case.shape for case in found] == [cases.laid_out(1 << 14, "nhwc")]
+
+
 @pytest.mark.parametrize("dtype", cases.DTYPES)
 def test_a_case_runs_in_its_own_dtype(dtype):
     case = Case("sigmoid", "", "forward", dtype, (4, 8))
-    (row,) = speed.measure(case, [JaxLibrary(jaxact)], AT_ONCE)
+    (row,) = speed.measure(case, [OURS], ROOF, AT_ONCE)
     bytes_moved = row.gigabytes_per_second * row.nanoseconds
     assert bytes_moved == pytest.approx(2 * jnp.dtype(dtype).itemsize)
+    assert row.bandwidth_fraction == row.gigabytes_per_second / ROOF.gigabytes_per_second
 
 
-def test_the_survey_leaves_nothing_out():
-    found = cases.survey(CATALOG)
+def test_everything_in_the_catalogue_is_measured_in_every_way_that_is_named():
+    found = cases.product(CATALOG, modes=["hvp"], dtypes=["float16"], all_settings=True)
     assert len(set(found)) == len(found)
-    assert {case.function for case in found} == set(CATALOG)
-    assert {case.mode for case in found} == set(MODES)
-    assert {case.dtype for case in found} == set(cases.DTYPES)
-    assert {case.shape for case in found} == set(cases.SHAPES)
+    assert {(c.mode, c.dtype) for c in found} == {("hvp", "float16")}
     settings = {(name, label) for name in CATALOG for label in cases.settings(CATALOG[name])}
     assert {(case.function, case.setting) for case in found} == settings
+
+
+def test_settings_that_differ_in_numbers_only_are_measured_once():
+    assert cases.typical_settings(CATALOG["elu"]) == ["alpha=1.0"]
+    assert len(cases.typical_settings(CATALOG["gelu"])) == 2
+
+
+def test_sizes_go_from_within_the_first_cache_to_ten_times_the_last():
+    sizes, caches = machine.sizes("cpu"), machine.caches()
+    assert 2 * 4 * sizes["L1"] < caches["L1"]
+    assert 2 * 4 * sizes["memory"] == pytest.approx(10 * max(caches.values()), rel=0.01)
+
+
+@pytest.mark.parametrize("layout", cases.LAYOUTS)
+def test_a_layout_has_as_many_elements_as_are_wanted(layout):
+    shape = cases.laid_out(1 << 20, layout)
+    assert shape[1:] == cases.LAYOUTS[layout]
+    assert math.prod(shape) == pytest.approx(1 << 20, rel=0.1)
 
 
 def test_a_random_activation_is_measured_with_and_without_a_key():
@@ -162,19 +199,61 @@ def test_features_over_an_axis_are_whole_groups():
 # --- The peers ---------------------------------------------------------------------------------
 
 
-def test_a_peer_has_the_same_name_and_the_same_values():
-    look_alike = types.ModuleType("look_alike")
-    look_alike.relu = jax.nn.relu6
+@pytest.fixture
+def library():
+    """A library that calls itself keras, with the functions given."""
+
+    def make(**functions):
+        made = types.ModuleType("keras.activations")
+        vars(made).update(functions)
+        return made
+
+    return make
+
+
+def test_a_peer_has_the_name_that_the_catalogue_knows_and_the_same_values(library):
     assert counterpart(jax.nn, "relu", "") is not None
-    assert counterpart(look_alike, "relu", "") is None
     assert counterpart(jax.nn, "maxout", "num_pieces=2") is None
+    assert counterpart(library(linear=lambda x: x), "identity", "") is not None
+    assert counterpart(library(relu=jax.nn.relu6), "relu", "") is None
 
 
-def test_a_peer_may_lack_parameters_that_are_at_their_defaults():
-    plain = types.ModuleType("plain")
-    plain.leakyrelu = lambda x: jnp.where(x > 0, x, 0.01 * x)
+def test_a_peer_may_lack_parameters_that_are_at_their_defaults(library):
+    plain = library(leaky_relu=lambda x: jnp.where(x > 0, x, 0.01 * x))
     assert counterpart(plain, "leaky_relu", "negative_slope=0.01") is not None
     assert counterpart(plain, "leaky_relu", "negative_slope=0.3") is None
+
+
+def test_a_peer_that_computes_in_a_dtype_of_its_own_does_not_take_part():
+    wide = JaxLibrary("wide", lambda case: lambda x: x.astype(jnp.float32))
+    narrow = Case("relu", "", "forward", "bfloat16", (4, 8))
+    assert wide.contender(narrow, narrow.operands()) is None
+
+
+def test_the_definition_itself_takes_part_if_named(every_kind):
+    ours, formula = libraries.installed("cpu", ["formula"])
+    for kind in ("elementwise", "gate"):
+        label = cases.typical_settings(CATALOG[every_kind[kind]])[0]
+        case = Case(every_kind[kind], label, "forward", "float32", (4, 8))
+        rows = speed.measure(case, [ours, formula], ROOF, AT_ONCE)
+        assert [row.library for row in rows] == ["jaxact", "formula"]
+
+
+def test_a_module_of_flax_takes_our_parameters():
+    (flax,) = libraries.installed("cpu", ["flax"])[1:]
+    case = Case("nnx.PReLU", "", "vjp", "float32", (2, 14, 14, 8))
+    assert flax.contender(case, case.operands()) is not None
+    assert flax.contender(Case("nnx.Maxout", "", "vjp", "float32", (2, 8)), ()) is None
+
+
+def test_communication_is_counted_where_there_are_devices_to_communicate():
+    assert jax.device_count() > 1
+    case = Case("nnx.PReLU", "", "vjp", "float32", (8, 14, 14, 8))
+    (row,) = speed.measure(case, [OURS], ROOF, AT_ONCE)
+    assert row.collectives == 1  # the sum of the slope's gradient
+    case = Case("silu", "", "vjp", "float32", (8, 64))
+    (row,) = speed.measure(case, [OURS], ROOF, AT_ONCE)
+    assert row.collectives == 0
 
 
 def test_residuals_are_counted_once_and_scalars_not_at_all():
@@ -198,10 +277,13 @@ SPEED = SpeedRow(
     noise=0.05,
     gigabytes_per_second=16.0,
     copies=1.25,
+    bandwidth_fraction=0.8,
+    operations=1.0,
     lower_milliseconds=2.0,
     compile_milliseconds=30.0,
     temporary_bytes=0,
     residual_bytes=4.0,
+    collectives=None,
 )
 MEMORY = MemoryRow(
     function="relu",
@@ -217,13 +299,27 @@ MEMORY = MemoryRow(
     residual_bytes=4.0,
 )
 
+INSTRUCTIONS = InstructionRow(
+    function="relu",
+    setting="",
+    mode="forward",
+    dtype="bfloat16",
+    target="h200",
+    library="jaxact",
+    instructions=5.0,
+    special=0.0,
+    kernels=1,
+    budget=31.0,
+)
+ROWS = {"speed": SPEED, "memory": MEMORY, "instructions": INSTRUCTIONS}
+
 
 @pytest.fixture
 def saved(tmp_path):
     """Writes rows to a file of their own and returns its name."""
 
     def save(*rows):
-        command = "speed" if isinstance(rows[0], SpeedRow) else "memory"
+        command = next(name for name, row in ROWS.items() if type(row) is type(rows[0]))
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
         Results(command, {"commit": "0"}, list(rows)).write(path)
         return str(path)
@@ -231,11 +327,10 @@ def saved(tmp_path):
     return save
 
 
-@pytest.mark.parametrize("row", [SPEED, MEMORY], ids=["speed", "memory"])
-def test_results_survive_being_written_and_read(tmp_path, row):
-    results = Results(
-        "speed" if row is SPEED else "memory", {"versions": {"jax": jax.__version__}}, [row, row]
-    )
+@pytest.mark.parametrize("command", ROWS)
+def test_results_survive_being_written_and_read(tmp_path, command):
+    row = ROWS[command]
+    results = Results(command, {"versions": {"jax": jax.__version__}}, [row, row])
     results.write(tmp_path / "results.json")
     assert Results.read(tmp_path / "results.json") == results
 
@@ -243,6 +338,7 @@ def test_results_survive_being_written_and_read(tmp_path, row):
 def test_equal_results_compare_with_exit_code_0(saved):
     assert not main(["compare", saved(SPEED), saved(SPEED)])
     assert not main(["compare", saved(MEMORY), saved(MEMORY)])
+    assert not main(["compare", saved(INSTRUCTIONS), saved(INSTRUCTIONS)])
 
 
 def test_a_regression_beyond_threshold_and_noise_gives_exit_code_1(saved):
@@ -297,8 +393,11 @@ def refuses(arguments, capsys):
         "speed --functions rleu",
         "speed --modes sideways",
         "speed --dtypes float8",
-        "speed --sizes 1024",
+        "speed --sizes enormous",
         "speed --sizes 0x8",
+        "speed --layouts upside-down",
+        "speed --peers numpy",
+        "speed --spread none",
         "speed --seconds soon",
         "speed --device abacus",
         "speed --output nowhere/results.json",
@@ -325,13 +424,25 @@ def test_speed_prints_a_table_and_writes_results_that_can_be_drawn(tmp_path, cap
     assert "backward, bfloat16, 4x8" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     assert [row["library"] for row in results["rows"][:2]] == ["jaxact", "jax.nn"]
-    assert {"date", "commit", "device", "machine", "versions", "flags"} <= set(
-        results["environment"]
-    )
-    for suffix in ("svg", "png", "html"):
-        drawing = tmp_path / f"results.{suffix}"
-        assert not main(["plot", output, str(drawing)])
-        assert drawing.stat().st_size > 1000
+    expected = {"date", "commit", "device", "machine", "versions", "flags", "roof"}
+    assert expected <= set(results["environment"])
+    for kind in ("bars", "roofline"):
+        for suffix in ("svg", "png", "html"):
+            drawing = tmp_path / f"{kind}.{suffix}"
+            assert not main(["plot", output, str(drawing), "--kind", kind])
+            assert drawing.stat().st_size > 1000
+
+
+def test_what_cannot_be_drawn_gives_one_line_and_exit_code_2(saved, tmp_path, capsys):
+    drawing = str(tmp_path / "drawing.svg")
+    refuses(["plot", saved(MEMORY), drawing, "--kind", "roofline"], capsys)
+    refuses(["plot", saved(INSTRUCTIONS), drawing], capsys)
+
+
+def test_all_names_all(capsys, monkeypatch):
+    monkeypatch.setattr(speed, "measure_all", lambda chosen, *_, **__: ([] for _ in chosen))
+    wide = "speed --functions relu --modes all --dtypes all --sizes all --layouts all"
+    assert not main(wide.split())
 
 
 def test_an_interrupted_run_reports_what_was_finished(monkeypatch, tmp_path):
@@ -340,7 +451,9 @@ def test_an_interrupted_run_reports_what_was_finished(monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(speed, "measure_all", interrupted)
-    assert not main(["speed", "--output", str(tmp_path / "results.json")])
+    assert not main(
+        ["speed", "--functions", "relu,mish", "--output", str(tmp_path / "results.json")]
+    )
     assert Results.read(tmp_path / "results.json").rows == [SPEED]
 
 
@@ -367,15 +480,16 @@ def test_a_layer_more_is_an_activation_array_more():
 
 
 def test_a_gate_is_given_two_preactivations(every_kind):
-    library, names = every_kind
     scale = memory.Scale(16, 8, 2, "float32", "cpu")
-    row = memory.measure(names["gate"], scale, library, "scanned layers f(x W)", "default")
+    row = memory.measure(every_kind["gate"], scale, jaxact, "scanned layers f(x W)", "default")
     assert row is not None
     assert row.residual_bytes >= 8
 
 
-def test_torch_takes_part_where_it_is_installed_and_only_on_the_cpu(monkeypatch):
-    monkeypatch.setattr(libraries, "Torch", lambda: JaxLibrary(jax.nn))
-    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: object())
-    assert len(libraries.installed("cpu")) == 3
-    assert len(libraries.installed("gpu")) == 2
+def test_a_peer_takes_part_where_it_is_installed_unless_it_is_slow(monkeypatch):
+    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: None)
+    assert [library.name for library in libraries.installed("cpu", ["torch", "flax"])] == ["jaxact"]
+    monkeypatch.setattr(libraries, "is_installed", lambda name, platform: True)
+    monkeypatch.setattr(libraries, "PEERS", dict.fromkeys(libraries.PEERS, lambda platform: OURS))
+    assert len(libraries.installed("cpu")) == 1 + len(libraries.PEERS) - len(libraries.SLOW)
+    assert len(libraries.installed("cpu", ["torch.compile"])) == 2
