@@ -1,6 +1,7 @@
-"""Builds the site into build/site; warnings are errors.
+"""Builds the site; warnings are errors.
 
-python docs/build.py            # then open build/site/index.html
+python docs/build.py            # into build/site: open build/site/index.html
+python docs/build.py FOLDER     # somewhere else
 """
 
 import sys
@@ -11,5 +12,11 @@ from sphinx.cmd.build import main
 DOCS = Path(__file__).parent
 OUTPUT = DOCS.parent / "build" / "site"
 
+
+def build(output: Path = OUTPUT) -> int:
+    """Builds the site, and returns 0 if there was nothing to complain of."""
+    return main(["-W", "--keep-going", "-q", "-E", str(DOCS), str(output)])
+
+
 if __name__ == "__main__":
-    sys.exit(main(["-W", "--keep-going", "-q", "-E", str(DOCS), str(OUTPUT), *sys.argv[1:]]))
+    sys.exit(build(*map(Path, sys.argv[1:])))

@@ -17,9 +17,19 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "_site.docstrings",
+    "_site.gallery",
+    "_site.icons",
     "_site.mathml",
 ]
-exclude_patterns = ["_site"]
+exclude_patterns = ["_site", "activations/_numbers.md"]
+
+default_role = "py:obj"
+autodoc_typehints = "signature"
+napoleon_google_docstring, napoleon_numpy_docstring = True, False
+napoleon_custom_sections = ["Accuracy", "Edges", "Source"]
+napoleon_use_ivar = True
+napoleon_use_rtype = False
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -28,6 +38,7 @@ html_theme = "sphinx_book_theme"
 html_title = "jaxact"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -35,5 +46,6 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "show_toc_level": 2,
     "home_page_in_toc": False,
+    "navbar_persistent": [],
 }
 html_math_renderer = "mathml"

@@ -1,0 +1,42 @@
+"""Docstrings as they are written here, in the words that Sphinx understands."""
+
+import re
+
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Runs before napoleon, which is told of the sections in conf.py."""
+    app.connect("autodoc-process-docstring", _formulas_are_literal, priority=100)
+    app.connect("autodoc-skip-member", _fields_are_described)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _fields_are_described(app, what, name, obj, skip: bool, options) -> bool | None:
+    """The fields of a named tuple stand in its docstring already."""
+    return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field") else None
+
+
+def _formulas_are_literal(app, what, name, obj, options, lines: list[str]) -> None:
+    """An indented paragraph that follows prose is a formula: it is set as it stands."""
+    result: list[str] = []
+    margin = -1  # of the prose above a formula; negative outside of one
+    for line in lines:
+        before = next((past for past in reversed(result) if past.strip()), "")
+        starts = bool(line.strip()) and bool(result) and not result[-1].strip()
+        if line.strip() and _indent(line) <= margin:
+            margin = -1
+        if starts and margin < 0 and _indent(line) >= _indent(before) + 4:
+            if not before.rstrip().endswith(":"):
+                margin = _indent(before)
+                result += [" " * margin + ".. code-block:: text", ""]
+        if margin < 0 and not line.lstrip().startswith(">>>"):  # neither emphasis nor substitution
+            parts = line.split("`")
+            parts[::2] = [re.sub(r"\||(?<=\()\*", r"\\\g<0>", part) for part in parts[::2]]
+            line = "`".join(parts)
+        result.append(line)
+    lines[:] = result
+
+
+def _indent(line: str) -> int:
+    return len(re.match(r" *", line)[0])  # type: ignore[index]
