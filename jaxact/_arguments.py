@@ -16,7 +16,7 @@ def real(x: ArrayLike, name: str, *, keep_integers: bool = False) -> Array:
     Raises:
         TypeError: if `x` is complex or not numeric.
     """
-    array = x if isinstance(x, Array) else jnp.asarray(x)
+    array = as_array(x)
     dtype = array.dtype
     if jnp.issubdtype(dtype, jnp.floating):
         return array
@@ -32,9 +32,14 @@ def real(x: ArrayLike, name: str, *, keep_integers: bool = False) -> Array:
     return array.astype(jnp.result_type(float))
 
 
+def as_array(x: ArrayLike) -> Array:
+    """Returns an array as it is, and makes one of anything else."""
+    return x if isinstance(x, Array) else jnp.asarray(x)
+
+
 def is_number(parameter: Any) -> TypeGuard[float]:
     """Whether a parameter is a Python number: known when traced, exact, and hashable."""
-    return isinstance(parameter, numbers.Real)
+    return type(parameter) is float or isinstance(parameter, numbers.Real)  # the first is fast
 
 
 Rows = ArrayLike | Sequence[ArrayLike]  # a parameter with several entries, along its leading axis
@@ -101,7 +106,15 @@ def axis_index(name: str, axis: int, ndim: int) -> int:
     return axis % ndim
 
 
-def axis_indices(name: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+Axis = int | Sequence[int] | None
+
+
+def static(axis: Axis) -> Axis:
+    """The same axis or axes, as a value that a program may be compiled for."""
+    return axis if axis is None or isinstance(axis, SupportsIndex) else tuple(axis)
+
+
+def axis_indices(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     """Returns axes counted from the front; None stands for all.
 
     Raises:

@@ -24,7 +24,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jax.typing import ArrayLike
 
-from ._arguments import broadcast, is_number, real
+from ._arguments import as_array, broadcast, is_number, real
 from ._arithmetic import Cpu, Portable
 from ._mechanism import HAS_PRIMITIVES
 from ._whole import whole
@@ -101,19 +101,16 @@ class Kernel:
 
     def __call__(self, x: ArrayLike, *parameters: ArrayLike) -> Array:
         """The function on arrays and numbers: promotes, broadcasts, and keeps the dtype of x."""
-        numbers = tuple(float(p) if is_number(p) else None for p in parameters)
-        whole = self.integers and all(n is not None and n.is_integer() for n in numbers)
-        x = real(x, self.name, keep_integers=whole)
-        arrays = {
-            name: real(p, self.name)
-            for name, p in zip(self.arguments[1:], parameters, strict=True)
-            if not is_number(p)
-        }
-        x, aligned = broadcast(self.name, x, arrays, called=self.arguments[0])
-        how = How(numbers, _keeping.get())
-        if how.keep == "output":
-            self._require_output(numbers)
-        return self._compiled(how, x, *aligned)
+        # What is done here is done again at every eager call: the rest is left to the trace.
+        if not isinstance(x, Array):
+            x = jnp.asarray(x)
+        for parameter in parameters:
+            if type(parameter) is not float:
+                numbers = tuple([float(p) if is_number(p) else None for p in parameters])
+                given = zip(parameters, numbers, strict=True)
+                arrays = [as_array(p) for p, n in given if n is None]
+                return self._compiled((numbers, _keeping.get()), x, *arrays)
+        return self._compiled((parameters, _keeping.get()), x)
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}>"
@@ -149,7 +146,15 @@ class Kernel:
         # One jitted function per kernel: eager calls are fast, traces are shared, and eager, jit
         # and vmap fuse the same multiplications and additions, so they agree to the last bit.
         def call(how, x, *arrays):
-            return self.function(how, x, *arrays)
+            numbers, keep = how = How(*how)
+            if keep == "output":
+                self._require_output(numbers)
+            whole = self.integers and all(n is not None and n.is_integer() for n in numbers)
+            x = real(x, self.name, keep_integers=whole)
+            names = [a for a, n in zip(self.arguments[1:], numbers, strict=True) if n is None]
+            given = {n: real(a, self.name) for n, a in zip(names, arrays, strict=True)}
+            x, aligned = broadcast(self.name, x, given, called=self.arguments[0])
+            return self.function(how, x, *aligned)
 
         call.__name__ = call.__qualname__ = self.name
         return jax.jit(call, static_argnums=0)

@@ -4,14 +4,16 @@ An exponential that closes a gate is the square of a root h, which is normal whe
 the square with a large array is: (large * h) * h keeps its tail without scaling.
 """
 
+import functools
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
 from .. import _gelu_exponent as curve, _normal as normal
-from .._arguments import axis_index, is_number, real, require
+from .._arguments import as_array, axis_index, is_number, real, require
 from .._arithmetic import DROP
 from .._catalog import activation
 from .._derivatives import Kernel
@@ -63,7 +65,7 @@ def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array
         Array([0.5      , 1.9866143], dtype=float32)
     """
     if gate is None:
-        x, gate = _halves("glu", x, axis, "gate")
+        return _glu_of_halves(axis, as_array(x))
     return GLU(x, real(gate, "glu"))
 
 
@@ -355,7 +357,13 @@ def clamped_swiglu(
     return CLAMPED_SWIGLU(gate, value, limit, alpha)
 
 
-def _halves(name: str, x: ArrayLike, axis: int, other: str) -> tuple[Array, Array]:
+@functools.partial(jax.jit, static_argnums=0)
+def _glu_of_halves(axis: int, x: Array) -> Array:
+    return GLU(*_halves("glu", x, axis, "gate"))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2, 3))
+def _halves(name: str, x: Array, axis: int, other: str) -> tuple[Array, Array]:
     """The first and the second half along an axis.
 
     Raises:
@@ -376,7 +384,9 @@ def _pair(
     name: str, gate: ArrayLike, value: ArrayLike | None, axis: int
 ) -> tuple[ArrayLike, ArrayLike]:
     """The gate and what it gates: two arrays, or the halves of one, the gate first."""
-    return _halves(name, gate, axis, "value") if value is None else (gate, real(value, name))
+    if value is None:
+        return _halves(name, as_array(gate), axis, "value")
+    return gate, real(value, name)
 
 
 def _root_decay(m, gate):

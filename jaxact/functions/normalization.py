@@ -2,17 +2,14 @@
 
 import functools
 import math
-from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import axis_indices, real
+from .._arguments import Axis, as_array, axis_indices, real, static
 from .._derivatives import compute_dtype
-
-Axis = int | Sequence[int] | None
 
 
 def standardize(
@@ -61,15 +58,26 @@ def standardize(
         raise ValueError(
             f"jaxact.standardize: algorithm is {algorithm!r}, but must be 'fast' or 'stable'"
         )
-    x = real(x, "standardize")
-    axes = axis_indices("standardize", axis, x.ndim)
-    mean, variance = (None if a is None else real(a, "standardize") for a in (mean, variance))
-    return _standardize(axes, x, mean, variance, real(epsilon, "standardize"), where)
+    return _standardize(static(axis), as_array(x), mean, variance, epsilon, where)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-@functools.partial(jax.checkpoint, static_argnums=0)  # reverse mode keeps the arguments only
 def _standardize(
+    axis: Axis,
+    x: ArrayLike,
+    mean: ArrayLike | None,
+    variance: ArrayLike | None,
+    epsilon: ArrayLike,
+    where: ArrayLike | None,
+) -> Array:
+    x = real(x, "standardize")
+    axes = axis_indices("standardize", axis, x.ndim)
+    mean, variance = (None if a is None else real(a, "standardize") for a in (mean, variance))
+    return _standardized(axes, x, mean, variance, real(epsilon, "standardize"), where)
+
+
+@functools.partial(jax.checkpoint, static_argnums=0)  # reverse mode keeps the arguments only
+def _standardized(
     axes: tuple[int, ...],
     x: Array,
     mean: Array | None,

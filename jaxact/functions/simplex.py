@@ -8,7 +8,6 @@ An entry of -inf takes no part in its row, as if it were masked; a mask makes en
 """
 
 import functools
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,13 +17,11 @@ from jax.custom_derivatives import SymbolicZero
 from jax.nn import one_hot as one_hot
 from jax.typing import ArrayLike
 
-from .._arguments import axis_indices, broadcast, real
+from .._arguments import Axis, as_array, axis_indices, broadcast, real, static
 from .._arithmetic import DROP, LIFT
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
 from .._whole import whole
-
-Axis = int | Sequence[int] | None
 
 
 def _softmax_formula(m, xs):
@@ -78,8 +75,7 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
         >>> jaxact.softmax(jnp.array([1.0, 2.0, 3.0]))
         Array([0.09003057, 0.24472848, 0.66524094], dtype=float32)
     """
-    x = real(x, "softmax")
-    return _softmax(axis_indices("softmax", axis, x.ndim), x, where)
+    return _softmax(static(axis), as_array(x), where)
 
 
 @activation(
@@ -123,8 +119,7 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
         >>> jaxact.log_softmax(jnp.array([1.0, 2.0, 30.0]))
         Array([-2.900000e+01, -2.800000e+01, -9.458066e-13], dtype=float32)
     """
-    x = real(x, "log_softmax")
-    return _log_softmax(axis_indices("log_softmax", axis, x.ndim), x, where)
+    return _log_softmax(static(axis), as_array(x), where)
 
 
 @activation(
@@ -165,8 +160,7 @@ def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
         >>> jaxact.softmin(jnp.array([1.0, 2.0, 3.0]))
         Array([0.66524094, 0.24472848, 0.09003057], dtype=float32)
     """
-    x = real(x, "softmin")
-    return _softmax(axis_indices("softmin", axis, x.ndim), -x, where)
+    return _softmin(static(axis), as_array(x), where)
 
 
 def logsumexp(
@@ -211,10 +205,10 @@ def logsumexp(
         >>> jaxact.logsumexp(jnp.array([1000.0, 1000.0]))
         Array(1000.6931, dtype=float32)
     """
-    a = real(a, "logsumexp")
     if b is None:
-        y = _logsumexp(axis_indices("logsumexp", axis, a.ndim), keepdims, a, where)
+        y = _logsumexp(static(axis), keepdims, as_array(a), where)
         return (y, _sign_of_exp(y)) if return_sign else y
+    a = real(a, "logsumexp")
     a, (factors,) = broadcast("logsumexp", a, {"b": real(b, "logsumexp")})
     axes, wide = axis_indices("logsumexp", axis, a.ndim), compute_dtype(a, factors)
     result = jax.nn.logsumexp(
@@ -259,33 +253,43 @@ def logmeanexp(
         >>> jaxact.logmeanexp(jnp.array([1000.0, 1000.0]))
         Array(1000., dtype=float32)
     """
-    x = real(x, "logmeanexp")
-    return _logmeanexp(axis_indices("logmeanexp", axis, x.ndim), keepdims, x, where)
+    return _logmeanexp(static(axis), keepdims, as_array(x), where)
 
 
-# --- Compiled once, with the mask --------------------------------------------------------------
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _softmax(axes: tuple[int, ...], x: Array, where: ArrayLike | None) -> Array:
-    return _probabilities(axes, _masked(x, where))
+# --- Compiled once, with the checks and the mask -------------------------------------------------
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _log_softmax(axes: tuple[int, ...], x: Array, where: ArrayLike | None) -> Array:
-    y = _log_probabilities(axes, _masked(x, where))
+def _softmax(axis: Axis, x: Array, where: ArrayLike | None) -> Array:
+    x = real(x, "softmax")
+    return _probabilities(axis_indices("softmax", axis, x.ndim), _masked(x, where))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _softmin(axis: Axis, x: Array, where: ArrayLike | None) -> Array:
+    x = real(x, "softmin")
+    return _probabilities(axis_indices("softmin", axis, x.ndim), _masked(-x, where))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _log_softmax(axis: Axis, x: Array, where: ArrayLike | None) -> Array:
+    x = real(x, "log_softmax")
+    y = _log_probabilities(axis_indices("log_softmax", axis, x.ndim), _masked(x, where))
     return y if where is None else jnp.where(where, y, -jnp.inf)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _logsumexp(axes: tuple[int, ...], keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
+def _logsumexp(axis: Axis, keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
+    x = real(x, "logsumexp")
+    axes = axis_indices("logsumexp", axis, x.ndim)
     y = _log_of_mean(axes, _masked(x, where), None)
     return y if keepdims else jnp.squeeze(y, axes)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _logmeanexp(axes: tuple[int, ...], keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
-    x = _masked(x, where)
+def _logmeanexp(axis: Axis, keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
+    x = _masked(real(x, "logmeanexp"), where)
+    axes = axis_indices("logmeanexp", axis, x.ndim)
     counted = jnp.broadcast_to(True if where is None else where, x.shape)
     count = jnp.sum(counted, axes, keepdims=True, dtype=compute_dtype(x))
     y = _log_of_mean(axes, x, count)

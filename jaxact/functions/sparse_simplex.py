@@ -12,7 +12,6 @@ norm is convex in c, so that steps from c = 1 approach the root from above, for 
 
 import functools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -21,12 +20,10 @@ from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
-from .._arguments import axis_index, axis_indices, broadcast, is_number, real, require
+from .._arguments import Axis, axis_index, axis_indices, broadcast, is_number, real, require
 from .._arithmetic import polynomial
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
-
-Axis = int | Sequence[int] | None
 
 
 def _sparsemax_formula(m, xs):
