@@ -23,6 +23,7 @@ from . import (
     memory,
     monitoring,
     options,
+    overhead,
     plot,
     speed,
     tables,
@@ -104,6 +105,12 @@ def _instructions(given: argparse.Namespace) -> None:
     _report(results, tables.instruction_tables(rows), given)
 
 
+def _overhead(given: argparse.Namespace) -> None:
+    rows = _collect(overhead.measure_all(given.functions), ["import", *given.functions])
+    results = Results("overhead", environment.describe(jax.devices()[0]), rows)
+    _report(results, [overhead.table(rows)], given)
+
+
 def _compare(given: argparse.Namespace) -> int:
     metric = compare.metric_of(given.before, given.after, given.metric)
     changes = compare.changes(given.before, given.after, metric)
@@ -182,6 +189,7 @@ def _parser() -> options.Parser:
     _add_speed(commands)
     _add_memory(commands)
     _add_instructions(commands)
+    _add_overhead(commands)
     _add_monitor(commands)
     _add_compare(commands)
     _add_plot(commands)
@@ -292,6 +300,24 @@ def _add_instructions(commands: Any) -> None:
     _add_functions(parser)
     _add_names(parser, "--modes", {name: m for name, m in MODES.items() if m.compiled})
     _add_names(parser, "--dtypes", cases.DTYPES)
+    _add_output(parser)
+
+
+def _add_overhead(commands: Any) -> None:
+    parser = commands.add_parser(
+        "overhead",
+        help="what a call costs before it computes anything",
+        description="Time to import jaxact, to call a function on few elements, to take its "
+        "gradient, and to compile a network of it, beside jax.nn.",
+    )
+    parser.set_defaults(run=_overhead)
+    names = overhead.shared()
+    parser.add_argument(
+        "--functions",
+        type=options.comma_separated(options.one_of(names)),
+        default=",".join(names),
+        help="what jax.nn has too, comma-separated; all unless given",
+    )
     _add_output(parser)
 
 

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+
 from jaxact.diagnostics import monitor
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -36,10 +38,15 @@ def measure(activation: str, epochs: int, seeds: int) -> Overhead:
             rngs=rngs,
         )
 
-    optimizer = training.optimizer(RATE, clip_norm=1.0)
+    def plainly(rate):
+        return training.optimizer(rate, clip_norm=1.0)
+
+    def watching(rate):
+        return monitor(plainly(rate), clip_norm=1.0)
+
     plain, watched = (
-        training.Ensemble(create, chosen, data, seeds).train(epochs)
-        for chosen in (optimizer, monitor(optimizer, clip_norm=1.0))
+        training.Ensemble(create, chosen, data, [RATE], seeds, jax.devices()[:1]).train(epochs)
+        for chosen in (plainly, watching)
     )
     pairs = [
         (1e3 * one.seconds_per_step, 1e3 * other.seconds_per_step)

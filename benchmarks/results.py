@@ -146,11 +146,38 @@ class InstructionRow:
         return (self.function, self.setting, self.mode, self.dtype, self.target)
 
 
-Row = SpeedRow | MemoryRow | InstructionRow
+@dataclass(frozen=True, kw_only=True)
+class OverheadRow:
+    """What it costs to use a function at all.
+
+    Attributes:
+        function: its name.
+        what: "import", "call", "gradient" or "network", as in `overhead`.
+        library: whose function it is.
+        microseconds: the median.
+        noise: the interquartile range, relative to it.
+    """
+
+    METRICS: ClassVar[tuple[str, ...]] = ("microseconds",)
+
+    function: str
+    what: str
+    library: str
+    microseconds: float
+    noise: float
+
+    @property
+    def case(self) -> tuple[str, ...]:
+        """What was measured, whoever did it."""
+        return (self.function, self.what)
+
+
+Row = SpeedRow | MemoryRow | InstructionRow | OverheadRow
 ROWS: dict[str, type[Row]] = {
     "speed": SpeedRow,
     "memory": MemoryRow,
     "instructions": InstructionRow,
+    "overhead": OverheadRow,
 }
 
 

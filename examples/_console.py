@@ -2,7 +2,7 @@
 
 import textwrap
 
-from _results import COLUMNS, Result, percent, shortfall
+from _results import COLUMNS, Result, at_best_rates, percent, shortfall
 from _training import Epoch
 from rich import box
 from rich.console import Console
@@ -53,3 +53,18 @@ def print_results(console: Console, results: list[Result]) -> None:
     for result in results:
         if reason := shortfall(result):
             console.print(f"{result.activation}: {reason}.", highlight=False)
+
+
+def print_rates(console: Console, results: list[Result]) -> None:
+    """Prints the accuracy at every learning rate."""
+    rates = sorted({result.rate for result in results})
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("learning rate")
+    for rate in rates:
+        table.add_column(f"{rate:g}", justify="right")
+    best = {(result.activation, result.rate) for result in at_best_rates(results)}
+    cells = {(r.activation, r.rate): percent(r.accuracy.mean()) for r in results}
+    for name in dict.fromkeys(result.activation for result in results):
+        places = [(name, rate) for rate in rates]
+        table.add_row(name, *(cells[p] + (" *" if p in best else "  ") for p in places))
+    console.print("Test accuracy; * where the training loss ended lowest, as above.", table, "")

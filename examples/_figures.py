@@ -36,6 +36,23 @@ def functions(hues: Hues) -> str:
     )
 
 
+def rates(results: list[Result], hues: Hues) -> str:
+    """Returns the accuracy by learning rate."""
+    tried = sorted({result.rate for result in results})
+    across = Axis("learning rate", [(r, f"{r:g}") for r in tried], (tried[0], tried[-1]), np.log10)
+    lines = []
+    for name, hue in hues.items():
+        own = [result.accuracy.mean() for result in results if result.activation == name]
+        lines.append(Series(name, hue, np.asarray(tried), np.asarray(own)))
+    chart = line_chart("Accuracy by rate", lines, across, _accuracy_axis(), goal=TARGET)
+    return section(
+        "Learning rates",
+        "Accuracy on the held-out images after the last epoch, means over the seeds. All other "
+        "figures show each activation at the learning rate at which its training loss ends lowest.",
+        element("div", card("Accuracy on held-out images", chart), class_="wide"),
+    )
+
+
 def learning(results: list[Result], hues: Hues) -> str:
     """Returns accuracy and loss by epoch."""
     numbers = np.arange(1, len(results[0].epochs) + 1)

@@ -23,13 +23,13 @@ class Options:
     activations: list[str]
     epochs: int
     seeds: int
-    learning_rate: float
+    learning_rates: list[float]
     clip_norm: float | None
     normalization: str
     depth: int
     data: Dataset
     output: Path
-    device: Any  # a jax.Device, which is no type to type checkers
+    devices: list[Any]  # of jax.Device, which is no type to type checkers
     command: str  # as it was typed, for the report
 
 
@@ -45,7 +45,14 @@ def parse(arguments: Sequence[str]) -> Options:
     add("--activations", type=_activations, default=ACTIVATIONS, help="names, comma-separated")
     add("--epochs", type=_count, default=15, help="passes over the training images")
     add("--seeds", type=_count, default=5, help="networks per activation")
-    add("--learning-rate", type=_positive, default=0.03, help="of gradient descent with momentum")
+    add(
+        "--learning-rate",
+        dest="learning_rates",
+        metavar="RATE,...",
+        type=_rates,
+        default="0.03",
+        help="of gradient descent with momentum; each is tried with every seed",
+    )
     add("--clip-norm", type=_positive, help="largest norm of the gradient, if any")
     add(
         "--normalization",
@@ -56,8 +63,22 @@ def parse(arguments: Sequence[str]) -> Options:
     add("--depth", type=_count, default=4, help="convolutions, each followed by the activation")
     add("--data", metavar="FILE.npz", help="own images x and labels y, if not the digits")
     add("--output", type=_report_path, default="report.html", help="file or folder of the report")
-    add("--device", type=_device, default="auto", help="cpu, gpu, tpu, or one of many: gpu:1")
+    add("--device", default="auto", help="all that there are of cpu, gpu or tpu, or one: gpu:1")
+    add(
+        "--distributed",
+        action="store_true",
+        help="work with the other processes of the cluster that this one was started in",
+    )
     options = vars(parser.parse_args(arguments))
+    if options.pop("distributed"):
+        try:
+            jax.distributed.initialize()
+        except (RuntimeError, ValueError) as error:
+            parser.error(f"argument --distributed: {str(error).splitlines()[0]}")
+    try:
+        options["devices"] = _devices(options.pop("device"))
+    except ValueError as error:
+        parser.error(f"argument --device: {error}")
     try:
         options["data"] = from_file(options["data"]) if options["data"] else digits()
     except ValueError as error:
@@ -89,6 +110,10 @@ def _positive(text: str) -> float:
     return _number(float, text, "a positive number")
 
 
+def _rates(text: str) -> list[float]:
+    return sorted({_positive(rate.strip()) for rate in text.split(",")})
+
+
 def _activations(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
@@ -110,11 +135,16 @@ def _report_path(text: str) -> Path:
     return path
 
 
-def _device(text: str) -> Any:
+def _devices(text: str) -> list[Any]:
+    """Returns the devices that are meant.
+
+    Raises:
+        ValueError: if there are none.
+    """
     platform, _, index = text.partition(":")
     try:
         devices = jax.devices(None if platform == "auto" else platform)
-        return {str(device.id): device for device in devices}[index or str(devices[0].id)]
+        return [{str(d.id): d for d in devices}[index]] if index else devices
     except (RuntimeError, KeyError):
         here = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
-        raise argparse.ArgumentTypeError(f"there is no device {text!r}, only {here}") from None
+        raise ValueError(f"there is no device {text!r}, only {here}") from None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import flax
 import jax
-from _figures import Hues, functions, gradients, learning, units, values
+from _figures import Hues, functions, gradients, learning, rates, units, values
 from _markup import dotted, element, marked, section, table
 from _network import CHANNELS
 from _options import Options
-from _results import COLUMNS, TARGET, Result, percent, shortfall
+from _results import COLUMNS, TARGET, Result, at_best_rates, percent, shortfall
 from _training import BATCH, MOMENTUM
 
 import jaxact
@@ -20,6 +20,7 @@ import jaxact
 
 def write_report(options: Options, results: list[Result]) -> None:
     """Writes the report to where the options say."""
+    everything, results = results, at_best_rates(results)
     hues = choose_hues([result.activation for result in results])
     page = element(
         "html",
@@ -37,6 +38,7 @@ def write_report(options: Options, results: list[Result]) -> None:
             element(
                 "main",
                 overview(results, hues),
+                rates(everything, hues) if len(options.learning_rates) > 1 else "",
                 functions(hues),
                 learning(results, hues),
                 gradients(results, hues),
@@ -65,9 +67,11 @@ def heading(options: Options, results: list[Result]) -> str:
     """Returns the title, what was done, and what was found."""
     data = options.data
     done = (
-        f"One convolutional network, trained with each of {len(results)} activations and "
-        f"{options.seeds} seeds on {len(data.training.labels):,} images of {data.name}, and tested "
-        f"on {len(data.held_out.labels):,} others. Nothing but the activation differs."
+        f"One convolutional network, trained with each of {len(results)} activations, "
+        f"{_counted(len(options.learning_rates), 'learning rate')} and "
+        f"{_counted(options.seeds, 'seed')} on {len(data.training.labels):,} images of "
+        f"{data.name}, and tested on {len(data.held_out.labels):,} others. Nothing but the "
+        "activation differs."
     )
     return element(
         "header",
@@ -129,7 +133,7 @@ def method(options: Options) -> str:
         "followed by the activation; then a linear readout. Normalization before the activation: "
         f"{options.normalization}. Weights start in the same way for all (LeCun normal).",
         "training": f"Gradient descent with momentum {MOMENTUM}, learning rate "
-        f"{options.learning_rate:g}, {BATCH} images a step, {options.epochs} epochs{clipping}. Not "
+        f"{_rates(options)}, {BATCH} images a step, {options.epochs} epochs{clipping}. Not "
         "an adaptive optimizer: that would undo what an activation does to the size of gradients.",
         "unit": "One number that enters an activation: one channel at one position.",
     }
@@ -139,7 +143,8 @@ def method(options: Options) -> str:
     ]
     made_with = (
         f"jaxact {jaxact.__version__}, jax {jax.__version__}, flax {flax.__version__}, "
-        f"Python {platform.python_version()} on {options.device.device_kind}"
+        f"Python {platform.python_version()} on "
+        f"{_counted(len(options.devices), f'{options.devices[0].device_kind} device')}"
     )
     return section(
         "How it was measured",
@@ -151,6 +156,17 @@ def method(options: Options) -> str:
             element("p", element("code", escape(options.command))),
         ),
     )
+
+
+def _rates(options: Options) -> str:
+    numbers = " or ".join(f"{rate:g}" for rate in options.learning_rates)
+    if len(options.learning_rates) == 1:
+        return numbers
+    return f"{numbers} (the one at which the training loss of the activation ends lowest)"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number > 1 else "")
 
 
 def _beside_this_file(suffix: str) -> str:

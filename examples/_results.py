@@ -17,19 +17,24 @@ MANY_DEAD = 0.25  # of the units
 
 @dataclass(frozen=True)
 class Result:
-    """What came of the networks of one activation.
+    """What came of the networks of one activation with one learning rate.
 
     Attributes:
         activation: Its name.
+        rate: The learning rate.
         epochs: What happened in each epoch.
         layers: What became of the units of each convolution.
         num_parameters: Learnt numbers in one network.
+        networks_per_second: How many networks of this activation learnt in a second, of all
+            learning rates together, compilation left out.
     """
 
     activation: str
+    rate: float
     epochs: list[Epoch]
     layers: list[LayerUnits]
     num_parameters: int
+    networks_per_second: float
 
     @property
     def accuracy(self) -> np.ndarray:
@@ -60,8 +65,19 @@ class Result:
 
     @property
     def milliseconds_per_step(self) -> float:
-        """Time of one training step of all seeds together, the median over the epochs."""
+        """Time of one training step of all networks together, the median over the epochs."""
         return 1e3 * float(np.median([epoch.seconds_per_step for epoch in self.epochs]))
+
+
+def at_best_rates(results: list[Result]) -> list[Result]:
+    """Returns the result of each activation at the learning rate with the lowest training loss."""
+
+    def final_loss(result: Result) -> float:
+        loss = result.epochs[-1].loss.mean()
+        return float(loss) if np.isfinite(loss) else np.inf
+
+    names = dict.fromkeys(result.activation for result in results)
+    return [min((r for r in results if r.activation == name), key=final_loss) for name in names]
 
 
 def _over_units(layers: list[LayerUnits], shares: list[np.ndarray]) -> float:
@@ -151,7 +167,13 @@ COLUMNS = [
     Column(
         "ms per step",
         lambda result: f"{result.milliseconds_per_step:.1f}",
-        "One training step of the networks of all seeds together, median over the epochs, without "
-        "compilation.",
+        "One training step of all networks of the activation together, median over the epochs, "
+        "without compilation.",
+    ),
+    Column(
+        "trained per s",
+        lambda result: f"{result.networks_per_second:.2g}",
+        "Networks of the activation, of all seeds and learning rates, over the seconds that it "
+        "took to train them together, without compilation.",
     ),
 ]

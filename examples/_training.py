@@ -1,14 +1,22 @@
-"""Networks that differ only in their seed, trained together: one compiled program for them all."""
+"""Networks that differ in seed and learning rate only, trained together by one compiled program.
+
+The program maps the training of one network over all of them, and is spread over the devices. An
+activation has a program of its own: networks of several could share one only by a `lax.switch`
+between them, which under `vmap` computes every branch for every network, and only if all had the
+same parameters, where PReLU learns slopes and maxout twice the weights. Nor would it compile
+faster, having every branch in it.
+"""
 
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from _dataset import Dataset, Examples
+from _devices import Spread
 from _network import Network
 from _units import observed
 from flax import nnx
@@ -21,62 +29,93 @@ MOMENTUM = 0.9
 
 
 class Learner(NamedTuple):
-    """A network in training; of several networks, every array has one row per seed."""
+    """A network in training; of several networks, every array has one row per network."""
 
     parameters: optax.Params
     others: nnx.State  # statistics of the normalization, random streams of the activation
     optimizer: optax.OptState
     key: Array  # decides the order of the training images
+    rate: Array  # of learning
 
 
 class Epoch(NamedTuple):
-    """What happened in one pass over the training images; one row per seed."""
+    """What happened in one pass over the training images; one row per network."""
 
     loss: np.ndarray  # mean over the steps
-    gradient_norms: np.ndarray  # (seeds, layers): mean over the steps, before clipping
+    gradient_norms: np.ndarray  # (networks, layers): mean over the steps, before clipping
     accuracy: np.ndarray  # on the held-out images, afterwards
-    seconds_per_step: float  # for all seeds together
+    seconds_per_step: float  # for all networks together
+
+    def of(self, networks: slice) -> "Epoch":
+        """Returns what happened to some of the networks."""
+        return self._replace(
+            loss=self.loss[networks],
+            gradient_norms=self.gradient_norms[networks],
+            accuracy=self.accuracy[networks],
+        )
 
 
 class Ensemble:
-    """The networks of one activation, one per seed.
+    """The networks of one activation: one for each pair of a learning rate and a seed, in order.
 
     Args:
         create: Makes a network from its source of randomness.
-        optimizer: How all of them learn.
+        optimizer: How all of them learn, given the learning rate.
         dataset: What they learn.
-        num_seeds: Their number.
+        rates: Learning rates.
+        num_seeds: How many networks have the same learning rate.
+        devices: Where they learn; all that there are unless given.
     """
 
     def __init__(
         self,
         create: Callable[[nnx.Rngs], Network],
-        optimizer: optax.GradientTransformation,
+        optimizer: Callable[[Array], optax.GradientTransformation],
         dataset: Dataset,
+        rates: Sequence[float],
         num_seeds: int,
+        devices: Sequence[Any] | None = None,
     ):
-        def start(seed: Array) -> tuple[nnx.GraphDef, Learner]:
+        def start(pair: tuple[Array, Array], _: None) -> tuple[nnx.GraphDef, Learner]:
+            seed, rate = pair
             initial, order = jax.random.split(jax.random.key(seed))
             graphdef, parameters, others = nnx.split(create(nnx.Rngs(initial)), nnx.Param, ...)
             parameters, others = nnx.as_pure((parameters, others))
-            return graphdef, Learner(parameters, others, optimizer.init(parameters), order)
+            state = optimizer(rate).init(parameters)
+            return graphdef, Learner(parameters, others, state, order, rate)
 
-        self._graphdef, self._learners = jax.vmap(start)(jnp.arange(num_seeds))
+        self.num_networks = len(rates) * num_seeds
+        self.spread = Spread(devices or jax.devices(), self.num_networks)
+        seeds = np.tile(np.arange(num_seeds), len(rates))
+        pairs = self.spread.rows((seeds, np.repeat(np.asarray(rates, np.float32), num_seeds)))
+        self._graphdef, self._learners = self.spread.each(start)(pairs, None)
         self._optimizer = optimizer
-        self._training = jax.tree.map(jnp.asarray, dataset.training)
-        self._held_out = dataset.held_out
+        self._training = self.spread.share(dataset.training)
+        self._held_out = [self.spread.share(batch) for batch in batches(dataset.held_out)]
         self._num_steps = max(1, len(dataset.training.labels) // BATCH)
+        self._seconds = 0.0
 
-        epoch = jax.jit(jax.vmap(self._epoch, in_axes=(0, None)), donate_argnums=0)
-        answer = jax.jit(jax.vmap(self._answer, in_axes=(0, None)))
+        epoch = self.spread.each(self._epoch, donate_argnums=0)
+        right = self.spread.each(self._right)
         self._compiled_epoch = epoch.lower(self._learners, self._training).compile()
-        batch = jnp.resize(self._training.images, (BATCH, *self._training.images.shape[1:]))
-        self._compiled_answer = answer.lower(self._learners, batch).compile()
+        self._compiled_right = right.lower(self._learners, self._held_out[0]).compile()
+        self._num_held_out = len(dataset.held_out.labels)
 
     @property
     def num_parameters(self) -> int:
         """Learnt numbers in one network."""
-        return sum(leaf[0].size for leaf in jax.tree.leaves(self._learners.parameters))
+        leaves = jax.tree.leaves(self._learners.parameters)
+        return sum(leaf.size // len(leaf) for leaf in leaves)
+
+    @property
+    def networks_per_second(self) -> float:
+        """How many networks learnt in a second, compilation and tests left out."""
+        return self.num_networks / self._seconds
+
+    @property
+    def learners(self) -> Learner:
+        """All networks as they are now, but for their random streams, on this host."""
+        return self.spread.collect(self._learners._replace(others=None, key=None))
 
     def train(self, epochs: int) -> Iterator[Epoch]:
         """Trains all networks, and yields what happened after each epoch."""
@@ -86,15 +125,18 @@ class Ensemble:
                 self._compiled_epoch(self._learners, self._training)
             )
             seconds = time.perf_counter() - start
+            self._seconds += seconds
+            losses, norms = self.spread.collect((losses, norms))
             yield Epoch(
-                loss=np.asarray(losses).mean(1),
-                gradient_norms=np.asarray(norms).mean(1),
-                accuracy=self._accuracy(self._held_out),
+                loss=losses.mean(1),
+                gradient_norms=norms.mean(1),
+                accuracy=self._accuracy(),
                 seconds_per_step=seconds / self._num_steps,
             )
 
     def units(self, images: np.ndarray) -> UnitReport:
-        """Returns what became of the units of all networks; arrays have one row per seed."""
+        """Returns what became of the units of all networks; arrays have one row per network."""
+        # Without `shard_map`, into which diagnostics do not look: the arrays say where they are.
         observe = jax.vmap(observed(self._answer), in_axes=(0, None))
         first = jax.jit(lambda learners, images: observe(learners, images)[1])
         more = jax.jit(
@@ -105,16 +147,15 @@ class Ensemble:
         report = first(self._learners, images[:BATCH])
         for start in range(BATCH, len(images), BATCH):
             report = more(report, self._learners, images[start : start + BATCH])
-        return report
+        return self.spread.collect(report)
 
-    def _accuracy(self, examples: Examples) -> np.ndarray:
-        classes = []
-        for start in range(0, len(examples.labels), BATCH):
-            images = examples.images[start : start + BATCH]
-            filled = np.resize(images, (BATCH, *images.shape[1:]))
-            logits = self._compiled_answer(self._learners, filled)
-            classes.append(np.argmax(logits, axis=-1)[:, : len(images)])
-        return np.mean(np.concatenate(classes, axis=1) == examples.labels, axis=1)
+    def _accuracy(self) -> np.ndarray:
+        right = [self._compiled_right(self._learners, batch) for batch in self._held_out]
+        return np.sum(self.spread.collect(right), axis=0) / self._num_held_out
+
+    def _right(self, learner: Learner, examples: Examples) -> Array:
+        classes = jnp.argmax(self._answer(learner, examples.images), axis=-1)
+        return jnp.sum(classes == examples.labels)
 
     def _answer(self, learner: Learner, images: Array) -> Array:
         network = nnx.merge(self._graphdef, learner.parameters, learner.others)
@@ -146,13 +187,26 @@ class Ensemble:
             return losses.mean(), nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
 
         (value, others), gradients = jax.value_and_grad(loss, has_aux=True)(learner.parameters)
-        updates, state = self._optimizer.update(gradients, learner.optimizer, learner.parameters)
+        descent = self._optimizer(learner.rate)
+        updates, state = descent.update(gradients, learner.optimizer, learner.parameters)
         parameters = optax.apply_updates(learner.parameters, updates)
-        learner = Learner(parameters, others, state, learner.key)
+        learner = Learner(parameters, others, state, learner.key, learner.rate)
         return learner, (value, gradient_norms(gradients))
 
 
-def optimizer(learning_rate: float, clip_norm: float | None) -> optax.GradientTransformation:
+def batches(examples: Examples) -> list[Examples]:
+    """Returns batches of one size; what fills up the last one has a label that no image has."""
+    filled = -(-len(examples.labels) // BATCH) * BATCH
+    images = np.resize(examples.images, (filled, *examples.images.shape[1:]))
+    labels = np.full(filled, -1, np.int32)
+    labels[: len(examples.labels)] = examples.labels
+    return [
+        Examples(images[start : start + BATCH], labels[start : start + BATCH])
+        for start in range(0, filled, BATCH)
+    ]
+
+
+def optimizer(learning_rate: Array, clip_norm: float | None) -> optax.GradientTransformation:
     """Returns gradient descent with momentum, after clipping if `clip_norm` is given.
 
     Not an adaptive optimizer: that would undo what an activation does to the size of gradients.

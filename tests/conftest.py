@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items):
         name = activation_of(item)
         if name and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(name))
-        if name and name not in chosen and item.get_closest_marker("machinery"):
+        by_hand = item.get_closest_marker("aot")  # anyway, and then of all
+        if name and name not in chosen and item.get_closest_marker("machinery") and not by_hand:
             item.add_marker(pytest.mark.thorough)
 
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -62,16 +63,19 @@ def refusal(capsys, *arguments):
 def test_table_has_all_columns_and_a_row_per_activation(on_digits):
     printed, _ = on_digits
     words = " ".join(printed.split())
-    assert re.search(r"test epochs dead saturated gradient ms per activation accuracy", words)
+    assert re.search(
+        r"test epochs dead saturated gradient ms per trained activation accuracy", words
+    )
     for activation in ("prelu", "maxout"):
-        row = rf"{activation} +\d+\.\d ± \d+\.\d% +(\d|never) +\d+\.\d% +\d+\.\d% +\S+ +[\d,]+ +\d"
+        units = r"\d+\.\d% +\d+\.\d%"
+        row = rf"{activation} +\d+\.\d ± \d+\.\d% +(\d|never) +{units} +\S+ +[\d,]+ +\d+\.\d +\d"
         assert re.search(row, printed), printed
 
 
 def test_maxout_has_more_parameters(on_digits):
     printed, _ = on_digits
     prelu, maxout = (
-        int(re.search(rf"^{name} .* ([\d,]+) +\S+ *$", printed, re.M)[1].replace(",", ""))
+        int(re.search(rf"^{name} .* ([\d,]+) +\S+ +\S+ *$", printed, re.M)[1].replace(",", ""))
         for name in ("prelu", "maxout")
     )
     classes, positions, channels = 10, 16, 16
@@ -100,6 +104,19 @@ def test_report_shows_every_activation_in_every_figure(on_digits):
     for section in report.split("<section>")[1:-1]:
         for activation in ("prelu", "maxout"):
             assert f'data-activation="{activation}"' in section
+
+
+def test_learning_rates_are_swept_and_the_one_with_the_lowest_loss_is_shown(
+    images, tmp_path, capsys
+):
+    np.savez(tmp_path / "own.npz", **images)
+    own = ["--data", str(tmp_path / "own.npz"), "--output", str(tmp_path), *SMALL]
+    assert example.main(["--activations", "elu", "--learning-rate", "0.1,1e-6", *own]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"learning rate +1e-06 +0.1 *$", printed, re.M)
+    assert re.search(r"^elu +\d+\.\d% +\d+\.\d% \*", printed, re.M)
+    assert len(re.findall("^elu ", printed, re.M)) == 2  # one row in each table
+    assert "<h2>Learning rates</h2>" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_own_images_can_be_compared_and_interrupt_keeps_what_was_finished(
@@ -131,12 +148,14 @@ def test_own_images_can_be_compared_and_interrupt_keeps_what_was_finished(
         (["--seeds", "2.5"], "--seeds"),
         (["--learning-rate", "-1"], "--learning-rate: must be a positive number, got '-1'"),
         (["--learning-rate", "inf"], "positive"),
+        (["--learning-rate", "0.1,fast"], "--learning-rate: must be a positive number, got 'fast'"),
         (["--clip-norm", "nan"], "--clip-norm"),
         (["--normalization", "group"], "'none', 'batch', 'layer'"),
         (["--depth", "four"], "--depth"),
         (["--output", "no/such/folder/report.html"], "no/such/folder"),
         (["--device", "abacus"], "'abacus', only"),
         (["--device", "cpu:99"], "'cpu:99', only"),
+        (["--distributed"], "--distributed"),
         (["--data", "missing.npz"], "missing.npz"),
         (["--colour", "red"], "unrecognized arguments: --colour"),
     ],
@@ -235,21 +254,39 @@ def test_linear_map_of_patches_is_a_convolution(stride):
     np.testing.assert_allclose(patches @ features, convolution, rtol=1e-5, atol=1e-5)
 
 
-def test_a_seed_learns_the_same_alone_and_with_others(images):
-    data = datasets.split("twelve images", **images)
+def ensemble_on(devices, images, rates, num_seeds):
+    return training.Ensemble(
+        lambda rngs: network.Network(
+            (5, 7, 2), 2, depth=1, activation="rrelu", normalization="batch", rngs=rngs
+        ),
+        partial(training.optimizer, clip_norm=1.0),
+        datasets.split("twelve images", **images),
+        rates,
+        num_seeds,
+        devices,
+    )
 
-    def losses(num_seeds):
-        ensemble = training.Ensemble(
-            lambda rngs: network.Network(
-                (5, 7, 2), 2, depth=1, activation="rrelu", normalization="layer", rngs=rngs
-            ),
-            training.optimizer(0.01, None),
-            data,
-            num_seeds,
-        )
-        return [epoch.loss[0] for epoch in ensemble.train(3)]
 
-    np.testing.assert_allclose(losses(1), losses(3), rtol=1e-5)
+def test_networks_learn_the_same_on_many_devices_as_on_one(images):
+    """Ten networks on four devices, where two copies fill up; none of them communicates."""
+    one, many = (ensemble_on(jax.devices()[:n], images, [0.01, 0.1], 5) for n in (1, 4))
+    assert (one.spread.devices, many.spread.devices) == (1, 4)
+    assert not re.search(r"all-|collective|reduce-scatter", many._compiled_epoch.as_text())
+    for a, b in zip(one.train(2), many.train(2), strict=True):
+        assert a.loss.shape == b.loss.shape == (10,)
+        np.testing.assert_allclose(a.loss, b.loss, rtol=1e-6)
+        np.testing.assert_array_equal(a.accuracy, b.accuracy)
+    for a, b in zip(*(jax.tree.leaves(e.learners) for e in (one, many)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_a_network_learns_the_same_alone_and_with_others(images):
+    """Fails if learning rates or seeds are mixed up: row 4 has the second rate and seed 1."""
+    device = jax.devices()[:1]
+    together = ensemble_on(device, images, [0.01, 0.1], 3)
+    alone = ensemble_on(device, images, [0.1], 2)
+    for a, b in zip(together.train(3), alone.train(3), strict=True):
+        np.testing.assert_allclose(a.loss[4], b.loss[1], rtol=1e-5)
 
 
 def test_units_of_many_networks_are_told_apart():

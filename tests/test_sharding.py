@@ -4,9 +4,13 @@ import re
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from cases import FEATURES, assert_close, cases, identical, over, typical_cases, weights
-from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from jax.experimental import topologies
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec as P
+
+from benchmarks.targets import TARGETS, MissingCompiler
 
 pytestmark = pytest.mark.machinery
 COLLECTIVES = re.compile(
@@ -53,6 +57,30 @@ def test_value_and_gradient_need_no_communication(case, spec):
     program = jax.jit(both).lower(placed, cotangent).compile()
     assert not COLLECTIVES.findall(program.as_text())
     assert_close(program(placed, cotangent), both(x, weights(case(*x))), ulps=2)
+
+
+@pytest.fixture(scope="module")
+def tpus():
+    """Four TPUs that need not be there, as a mesh; skips where their compiler is not installed."""
+    try:
+        TARGETS["v5e"].device()
+    except MissingCompiler as error:
+        pytest.skip(str(error))
+    described = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2")
+    devices = np.asarray(described.devices).reshape(2, 2)
+    return Mesh(devices, ("batch", "features"), axis_types=(AxisType.Auto,) * 2)
+
+
+@pytest.mark.aot
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@over_typical_local
+def test_value_and_gradient_need_no_communication_on_a_tpu(case, spec, dtype, tpus):
+    where = NamedSharding(tpus, spec)
+    placed = lambda a: jax.ShapeDtypeStruct(a.shape, dtype, sharding=where)
+    x = case.inputs(SHAPE, dtype)
+    arguments = jax.tree.map(placed, (x, jax.eval_shape(case, *x)))
+    both = lambda x, cotangent: (case(*x), pulled_back(case)(x, cotangent))
+    assert not collectives(both, *arguments)
 
 
 @over([case for case in cases() if case.learnable])
