@@ -42,8 +42,8 @@ class Bars(Progress):
 
 
 def print_results(console: Console, results: list[Result]) -> None:
-    """Prints the table, and why some fell short of the target."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    """Prints the table, 80 columns wide, and why some fell short of the target."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, pad_edge=False)
     for index, column in enumerate(COLUMNS):
         title = textwrap.fill(column.title, 8, break_long_words=False)
         table.add_column(title, justify="right" if index else "left", no_wrap=True)

@@ -135,7 +135,7 @@ COLUMNS = [
     Column("activation", lambda result: result.activation),
     Column(
         "test accuracy",
-        lambda result: f"{100 * result.accuracy.mean():.1f} ± {100 * result.accuracy.std():.1f}%",
+        lambda result: f"{100 * result.accuracy.mean():.3g} ± {100 * result.accuracy.std():.1f}%",
         "Share of the held-out images classified correctly after the last epoch.",
     ),
     Column(
