@@ -99,9 +99,7 @@ def _interleaved(calls: list[Callable[[], Any]], rounds: int, repeats: int) -> l
     for number in range(rounds + 1):
         for call, seconds in zip(calls, taken, strict=True):
             start = time.perf_counter()
-            for _ in range(repeats):
-                result = call()
-            jax.block_until_ready(result)
+            jax.block_until_ready([call() for _ in range(repeats)][-1])
             if number:
                 seconds.append((time.perf_counter() - start) / repeats)
     return taken

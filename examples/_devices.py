@@ -40,7 +40,7 @@ class Spread:
         """Returns arrays that every device has for itself."""
         return jax.device_put(arrays, NamedSharding(self._mesh, P()))
 
-    def each(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    def each(self, function: Callable[..., Any], **options: Any) -> Any:
         """Returns function(own, shared) compiled for all networks, each with its own rows.
 
         Every device runs the program that one device would run for fewer networks: nothing in it

@@ -40,16 +40,26 @@ def rates(results: list[Result], hues: Hues) -> str:
     """Returns the accuracy by learning rate."""
     tried = sorted({result.rate for result in results})
     across = Axis("learning rate", [(r, f"{r:g}") for r in tried], (tried[0], tried[-1]), np.log10)
-    lines = []
+    accuracies, losses = [], []
     for name, hue in hues.items():
-        own = [result.accuracy.mean() for result in results if result.activation == name]
-        lines.append(Series(name, hue, np.asarray(tried), np.asarray(own)))
-    chart = line_chart("Accuracy by rate", lines, across, _accuracy_axis(), goal=TARGET)
+        own = [result for result in results if result.activation == name]
+        blank = Series(name, hue, np.asarray(tried), np.asarray(tried))
+        accuracies.append(blank._replace(y=np.array([one.accuracy.mean() for one in own])))
+        losses.append(blank._replace(y=np.array([one.epochs[-1].loss.mean() for one in own])))
+    up = decades("mean cross-entropy, nats", np.concatenate([one.y for one in losses]))
     return section(
         "Learning rates",
-        "Accuracy on the held-out images after the last epoch, means over the seeds. All other "
-        "figures show each activation at the learning rate at which its training loss ends lowest.",
-        element("div", card("Accuracy on held-out images", chart), class_="wide"),
+        "After the last epoch, means over the seeds. All other figures show each activation at the "
+        "learning rate at which its training loss ends lowest.",
+        element(
+            "div",
+            card(
+                "Accuracy on held-out images",
+                line_chart("Accuracy by rate", accuracies, across, _accuracy_axis(), goal=TARGET),
+            ),
+            card("Loss on training images", line_chart("Loss by rate", losses, across, up)),
+            class_="wide",
+        ),
     )
 
 

@@ -154,7 +154,7 @@ class Ensemble:
         return np.sum(self.spread.collect(right), axis=0) / self._num_held_out
 
     def _right(self, learner: Learner, examples: Examples) -> Array:
-        classes = jnp.argmax(self._answer(learner, examples.images), axis=-1)
+        classes = jnp.argmax(self._answer(learner, jnp.asarray(examples.images)), axis=-1)
         return jnp.sum(classes == examples.labels)
 
     def _answer(self, learner: Learner, images: Array) -> Array:
