@@ -200,6 +200,20 @@ class Portable:
         high = a + b
         return high, b - (high - a)
 
+    @classmethod
+    def settle(cls, high: Array, low: Array, dtype) -> Array:
+        """high + low, so rounded that rounding it to `dtype` gives what rounding the sum would.
+
+        A sum that is one of 16-bit ties but for what 24 bits cannot hold moves off the tie.
+        """
+        y, rest = cls.sum_in_two_parts(high, low)
+        info, integer = jnp.finfo(y.dtype), np.int64 if y.dtype == jnp.float64 else np.int32
+        half = integer(1 << (info.nmant - jnp.finfo(dtype).nmant - 1))
+        bits = lax.bitcast_convert_type(lax.stop_gradient(y), integer)
+        tied = ((bits & (2 * half - 1)) == half) & (rest != 0)
+        eps = float(info.eps)
+        return y * jnp.where(tied, jnp.where((rest > 0) == (y > 0), 1 + eps, 1 - eps), 1.0)
+
     @staticmethod
     def difference(x: Array, number: Array | float) -> tuple[Array, Array]:
         """x - number and what rounding took from it."""

@@ -69,6 +69,9 @@ class Kernel:
         exact: whether `value` rounds nothing, or a function of the parameters, if they are
             numbers, that tells: then 16-bit inputs are not widened.
         integers: whether integers are left as they are, if the parameters are whole numbers too.
+        parts: `parts(m, x, *parameters)`, the value as a float32 and what that leaves out, the
+            sign of which decides 16-bit ties, or None if there are none to decide. What is left
+            out is small beside the value, or 0.
         name: what errors and compiled programs call it; by default the name of `value`.
         by_parameters: `by_parameters(m, x, parameters, tangents)`, the derivative along tangents of
             all parameters, for a function of many: then what their derivatives share is computed
@@ -87,12 +90,13 @@ class Kernel:
         mask: FromMask | None = None,
         exact: bool | Callable[..., bool] = False,
         integers: bool = False,
+        parts: Callable[..., tuple[Array, Array | None]] | None = None,
         name: str | None = None,
         by_parameters: Callable[..., Array] | None = None,
         **partials: "Kernel | Callable[..., Array]",
     ):
         self.value, self.integers = value, integers
-        self._exact = exact
+        self._exact, self._parts = exact, parts
         self.output, self.mask = output, mask
         self.by_parameters = by_parameters
         self.name = name or value.__name__.strip("_")
@@ -164,6 +168,13 @@ class Kernel:
         if callable(self._exact):
             return None not in numbers and self._exact(*numbers)
         return self._exact
+
+    def wide(self, m, dtype, x: Array, *parameters: Array | float) -> Array:
+        """The value in the dtype of `x`, for a result that is rounded to `dtype`."""
+        if self._parts is None or jnp.finfo(dtype).bits > 16:
+            return self.value(m, x, *parameters)
+        high, low = self._parts(m, x, *parameters)
+        return high if low is None else m.settle(high, low, dtype)
 
     def residual(self, how: "How", x: Array, y: Array, arrays) -> tuple[Array, "Kernel"]:
         """What the slope by x is computed from, and the kernel that computes it."""
@@ -277,7 +288,7 @@ def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
 
     def compute(m, x, *arrays):
         wide = [m.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
-        y = kernel.value(m, wide[0], *_merge(how.numbers, wide[1:]))
+        y = kernel.wide(m, x.dtype, wide[0], *_merge(how.numbers, wide[1:]))
         return m.narrow(y, x.dtype) if y.dtype != x.dtype else y
 
     return on_platform(compute, x, *arrays)
@@ -369,7 +380,7 @@ def _product(m, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: i
     compute = compute_dtype(*operands)
     wide = [a if a.dtype == compute or _is_code(a) else m.widen(a, compute) for a in operands]
     arguments, multipliers = wide[:residuals], wide[residuals:]
-    product = kernel.value(m, arguments[0], *_merge(numbers, arguments[1:]))
+    product = kernel.wide(m, dtype, arguments[0], *_merge(numbers, arguments[1:]))
     for multiplier in multipliers:
         product = product * multiplier
     return product if product.dtype == dtype else m.narrow(product, dtype)

@@ -5,6 +5,7 @@ curvature that is off by 1e-5, and in test_a_wrong_derivative_by_a_parameter_is_
 """
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -36,8 +37,6 @@ def check(entry: Entry, index: int, dtype) -> None:
     """Asserts the bounds for one setting of an activation's parameters."""
     for row in measure(entry, entry.samples[index], dtype):
         assert_within(row, entry.ulps)
-        if index == 0 and row.dtype.name in MISROUNDED:
-            assert row.score.misrounded <= MISROUNDED[row.dtype.name], f"{row}"
 
 
 def assert_within(row: Row, float32: tuple[float, float, float]) -> None:
@@ -46,6 +45,8 @@ def assert_within(row: Row, float32: tuple[float, float, float]) -> None:
     bound = HALF if row.dtype.itemsize == 2 else wide[row.order]
     assert row.score.worst <= bound + RESOLUTION, f"{row} exceeds {bound} ULP"
     assert row.score.near_root <= NEAR_ROOT, f"{row} is inexact beside its root"
+    few = MISROUNDED.get(row.dtype.name, math.inf)
+    assert row.score.misrounded <= few, f"{row} has more than {few} misrounded results"
 
 
 @pytest.mark.parametrize(("entry", "index", "dtype"), CASES)
@@ -77,7 +78,6 @@ def check_by(case: Case, name: str, dtype) -> None:
     """Asserts the bounds for derivatives by a parameter, of which the first is a slope."""
     for row in measure_by(case.entry, case.parameters, name, dtype):
         assert_within(row, UNIVERSAL)
-        assert row.dtype.itemsize > 2 or row.score.misrounded <= max(MISROUNDED.values()), f"{row}"
 
 
 def test_a_wrong_function_is_found():

@@ -64,6 +64,16 @@ def _elu(m, x, alpha):
     return jnp.where(x > 0, x, alpha * _expm1_below(m, x))
 
 
+def _elu_parts(m, x, alpha):
+    """Beside zero the parabola that elu is there."""
+    line, lost = m.product(x, alpha)
+    if lost is None:
+        return _elu(m, x, alpha), None  # a power of two
+    near = (x < 0) & (x > -(2.0**-16))
+    rest = lost + line * (0.5 * x)
+    return jnp.where(near, line, _elu(m, x, alpha)), jnp.where(near, rest, 0.0)
+
+
 def _elu_slope(m, x, alpha):
     return jnp.where(x > 0, 1.0, _times_exp_below(m, x, alpha))
 
@@ -97,6 +107,7 @@ ELU = Kernel(
     _elu,
     x=Kernel(_elu_slope, x=_elu_curvature, alpha=_elu_slope_by_alpha),
     alpha=Kernel(_elu_by_alpha, x=_elu_slope_by_alpha),
+    parts=_elu_parts,
     output=FromOutput(_elu_slope_from_output),
 )
 

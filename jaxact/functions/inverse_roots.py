@@ -71,6 +71,11 @@ def _square_plus_one(x, alpha):
     return 1 + alpha * (x * x)
 
 
+def _above_one(m, x, alpha):
+    """The same, but more than 1: on which side of ties of 16 bits results lie must not be lost."""
+    return m.at_least(_square_plus_one(x, alpha), 1 + float(jnp.finfo(x.dtype).eps))
+
+
 def _isru(m, x, alpha):
     near = m.clamp(x, -_far(x), _far(x))
     y = near / jnp.sqrt(_square_plus_one(near, alpha))
@@ -85,9 +90,7 @@ def _isru_slope(m, x, alpha):
 
 def _isru_curvature(m, x, alpha):
     near = m.clamp(x, -_far(x), _far(x))
-    # Only rounding makes s 1: on which side of a tie of 16 bits -3 alpha x lies must not be lost.
-    s = m.at_least(_square_plus_one(x, alpha), 1 + float(jnp.finfo(x.dtype).eps))
-    inverse = 1 / s
+    inverse = 1 / _above_one(m, x, alpha)
     return -3 * alpha * (near * inverse) * (inverse * jnp.sqrt(inverse))
 
 
@@ -109,12 +112,14 @@ def _isru_by_alpha_twice(m, x, alpha):
 def _isru_square(m, x, alpha):
     """The square of the value, rounded three times where a product of values is rounded seven."""
     near = m.clamp(x, -_far(x), _far(x))
-    return near * near / _square_plus_one(near, alpha)
+    return near * near / _above_one(m, near, alpha)
 
 
 def _isru_slope_by_alpha(m, x, alpha):
-    y, s = _isru(m, x, alpha), _square_plus_one(x, alpha)
-    return (-1.5 * y) * y / (s * jnp.sqrt(s))
+    near = m.clamp(x, -_far(x), _far(x))
+    inverse = 1 / _above_one(m, near, alpha)
+    ratio = near * inverse
+    return (-1.5 * ratio) * jnp.sqrt(inverse) * ratio
 
 
 def _isru_slope_from_output(m, y, alpha):

@@ -7,14 +7,18 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .. import _normal as normal
+from .._arguments import is_number
 from .._arithmetic import DROP, polynomial
 from .._catalog import activation
 from .._derivatives import Kernel
 from .tanh_variants import (
     _scaled_tanh,
     _scaled_tanh_by_beta,
+    _scaled_tanh_by_beta_parts,
     _scaled_tanh_by_beta_twice,
+    _scaled_tanh_by_beta_twice_parts,
     _scaled_tanh_curvature,
+    _scaled_tanh_parts,
     _scaled_tanh_slope,
     _scaled_tanh_slope_by_beta,
 )
@@ -76,6 +80,14 @@ def _dyt(m, x, alpha, scale, bias):
     return _scaled_tanh(m, x, scale, alpha) + bias
 
 
+def _dyt_parts(m, x, alpha, scale, bias):
+    y, low = _scaled_tanh_parts(m, x, scale, alpha)
+    if low is None or (is_number(bias) and bias == 0):
+        return y + bias, low
+    y, lost = m.difference(y, -bias)
+    return y, low + lost
+
+
 def _dyt_slope(m, x, alpha, scale, bias):
     return _scaled_tanh_slope(m, x, scale, alpha)
 
@@ -88,6 +100,10 @@ def _dyt_by_alpha(m, x, alpha, scale, bias):
     return _scaled_tanh_by_beta(m, x, scale, alpha)
 
 
+def _dyt_by_alpha_parts(m, x, alpha, scale, bias):
+    return _scaled_tanh_by_beta_parts(m, x, scale, alpha)
+
+
 def _dyt_slope_by_alpha(m, x, alpha, scale, bias):
     return _scaled_tanh_slope_by_beta(m, x, scale, alpha)
 
@@ -96,8 +112,16 @@ def _dyt_by_alpha_twice(m, x, alpha, scale, bias):
     return _scaled_tanh_by_beta_twice(m, x, scale, alpha)
 
 
+def _dyt_by_alpha_twice_parts(m, x, alpha, scale, bias):
+    return _scaled_tanh_by_beta_twice_parts(m, x, scale, alpha)
+
+
 def _dyt_by_scale(m, x, alpha, scale, bias):
     return _scaled_tanh(m, x, 1.0, alpha)
+
+
+def _dyt_by_scale_parts(m, x, alpha, scale, bias):
+    return _scaled_tanh_parts(m, x, 1.0, alpha)
 
 
 def _dyt_slope_by_scale(m, x, alpha, scale, bias):
@@ -107,9 +131,15 @@ def _dyt_slope_by_scale(m, x, alpha, scale, bias):
 DYT = Kernel(
     _dyt,
     x=Kernel(_dyt_slope, x=_dyt_curvature, alpha=_dyt_slope_by_alpha, scale=_dyt_slope_by_scale),
-    alpha=Kernel(_dyt_by_alpha, x=_dyt_slope_by_alpha, alpha=_dyt_by_alpha_twice),
-    scale=Kernel(_dyt_by_scale, x=_dyt_slope_by_scale),
+    alpha=Kernel(
+        _dyt_by_alpha,
+        x=_dyt_slope_by_alpha,
+        alpha=Kernel(_dyt_by_alpha_twice, parts=_dyt_by_alpha_twice_parts),
+        parts=_dyt_by_alpha_parts,
+    ),
+    scale=Kernel(_dyt_by_scale, x=_dyt_slope_by_scale, parts=_dyt_by_scale_parts),
     bias=lambda m, x, alpha, scale, bias: jnp.ones_like(x),
+    parts=_dyt_parts,
 )
 
 

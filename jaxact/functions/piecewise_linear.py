@@ -88,12 +88,21 @@ def _line(m, x, start, slope):
         root = Fraction(start) * (1 - 1 / Fraction(slope))
         if abs(root) < 2.0**100:
             return -slope * m.distance(two_parts(root, x), x)
-    return start + slope * (x - start)
+    return start - slope * m.distance(two_parts(start, x), x)
 
 
 def _srelu(m, x, lower, lower_slope, upper, upper_slope):
     below, above = _line(m, x, lower, lower_slope), _line(m, x, upper, upper_slope)
     return jnp.where(x >= upper, above, jnp.where(x <= lower, below, x))
+
+
+def _srelu_by_lower_slope(m, x, lower, lower_slope, upper, upper_slope):
+    beyond = (x <= lower) & ~(x >= upper)
+    return jnp.where(beyond, -m.distance(two_parts(lower, x), x), 0.0)
+
+
+def _srelu_by_upper_slope(m, x, lower, lower_slope, upper, upper_slope):
+    return jnp.where(x >= upper, -m.distance(two_parts(upper, x), x), 0.0)
 
 
 def _piece(m, x, lower, lower_slope, upper, upper_slope):
@@ -111,6 +120,8 @@ def _srelu_slope(m, x, *parameters):
 SRELU = Kernel(
     _srelu,
     x=named("x", "lower", "lower_slope", "upper", "upper_slope")(_srelu_slope),
+    lower_slope=_srelu_by_lower_slope,
+    upper_slope=_srelu_by_upper_slope,
     mask=FromMask(_piece, _slope_of_piece),
 )
 
@@ -191,16 +202,35 @@ def _apl_kernel(count: int) -> Kernel:
     """The kernel for so many hinges: its parameters are all slopes, then all hinges."""
     names = [f"{parameter}_{s}" for parameter in ("slopes", "hinges") for s in range(count)]
 
+    def _within(m, x):
+        """x, but finite: terms of both signs are not infinite at once."""
+        largest = float(jnp.finfo(x.dtype).max)
+        return m.clamp(x, -largest, largest)
+
+    def _with_limits(m, x, y):
+        unbounded = jnp.isinf(x) & (jnp.abs(y) > math.sqrt(float(jnp.finfo(x.dtype).max)))
+        return jnp.where(unbounded, m.with_sign(jnp.full_like(y, jnp.inf), y), y)
+
     @named("x", *names)
     def _apl(m, x, *parameters):
-        largest = float(jnp.finfo(x.dtype).max)
-        near = m.clamp(x, -largest, largest)  # terms of both signs are not infinite at once
+        near = _within(m, x)
         y = jnp.where(near <= 0, jnp.zeros_like(x), near)
         for slope, hinge in zip(parameters[:count], parameters[count:], strict=True):
             rise = m.distance(two_parts(hinge, x), near)
             y = y + slope * jnp.where(rise > 0, rise, 0.0)
-        unbounded = jnp.isinf(x) & (jnp.abs(y) > math.sqrt(largest))
-        return jnp.where(unbounded, m.with_sign(jnp.full_like(y, jnp.inf), y), y)
+        return _with_limits(m, x, y)
+
+    def _parts(m, x, *parameters):
+        near = _within(m, x)
+        y, low = jnp.where(near <= 0, jnp.zeros_like(x), near), jnp.zeros_like(x)
+        for slope, hinge in zip(parameters[:count], parameters[count:], strict=True):
+            fall, lost = m.difference(near, hinge)
+            ahead = fall < 0
+            term, rest = m.product(jnp.where(ahead, fall, 0.0), slope)
+            rest = (0.0 if rest is None else rest) + slope * jnp.where(ahead, lost, 0.0)
+            y, lost = m.difference(y, term)
+            low = low + (lost - rest)
+        return _with_limits(m, x, y), jnp.where(jnp.isfinite(low), low, 0.0)
 
     @named("x", *names)
     def _pieces(m, x, *parameters):
@@ -227,4 +257,4 @@ def _apl_kernel(count: int) -> Kernel:
         return y
 
     mask = FromMask(_pieces, _slope) if count < 8 else None
-    return Kernel(_apl, mask=mask, by_parameters=_by_parameters)
+    return Kernel(_apl, mask=mask, by_parameters=_by_parameters, parts=_parts)

@@ -219,7 +219,7 @@ def _smelu_slope_by_beta(m, x, beta):
 
 def _smelu_by_beta_twice(m, x, beta):
     t = x / beta
-    return jnp.where(m.absolute(x) < beta, t * t * (0.5 / beta), 0.0)
+    return jnp.where(m.absolute(x) < beta, t * (t * (0.5 / beta)), 0.0)
 
 
 SMELU = Kernel(

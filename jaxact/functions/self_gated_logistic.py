@@ -14,12 +14,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import is_number, require
-from .._arithmetic import DROP, LIFT, Decay, polynomial
+from .._arithmetic import DROP, LIFT, Decay, polynomial, two_parts
 from .._catalog import activation
 from .._derivatives import Kernel
 
@@ -216,11 +215,16 @@ def _swish_curvature(m, x, beta):
     return beta * _bend(gate, _swish_bow(m, gate, beta)) * DROP
 
 
+def _bell(m, gate):
+    """2^LIFT times the slope of the sigmoid: not quite 1/4 beside 0, to keep ties of x^2 apart."""
+    q = 1 + gate.e
+    top = 2.0 ** (LIFT - 2) * (1 - float(jnp.finfo(q.dtype).eps))
+    return m.at_most(gate.lifted / (q * q), top)
+
+
 def _swish_by_beta(m, x, beta):
     near = m.reach(x, beta)
-    gate = m.decay(near, beta)
-    q = 1 + gate.e
-    return near * (near * gate.lifted) / (q * q) * DROP
+    return near * (near * _bell(m, m.decay(near, beta))) * DROP
 
 
 def _swish_slope_by_beta(m, x, beta):
@@ -389,18 +393,23 @@ def acon_c(x: ArrayLike, p1: ArrayLike = 1.0, p2: ArrayLike = 0.0, beta: ArrayLi
     return ACON_C(x, p1, p2, beta)
 
 
+def _difference(m, x, p1, p2):
+    """p1 - p2 in two parts."""
+    if is_number(p1) and is_number(p2):
+        return two_parts(Fraction(p1) - Fraction(p2), x)
+    if is_number(p1):
+        high, low = m.difference(p2, p1)
+        return -high, -low
+    return m.difference(p1, p2)
+
+
 def _sharpness(m, x, p1, p2, beta):
     """beta * (p1 - p2) in two parts."""
-    if all(isinstance(p, float) for p in (p1, p2, beta)):
-        exact = Fraction(beta) * (Fraction(p1) - Fraction(p2))
-        high = float(np.asarray(float(exact), x.dtype))
-        return high, float(exact - Fraction(high))
-    p1, p2, beta = (jnp.asarray(p, x.dtype) for p in (p1, p2, beta))
-    difference = p1 - p2
-    part = difference - p1
-    lost = (p1 - (difference - part)) - (p2 + part)
-    high, low = m.product(beta, difference)
-    return high, low + beta * lost
+    if all(is_number(p) for p in (p1, p2, beta)):
+        return two_parts(Fraction(beta) * (Fraction(p1) - Fraction(p2)), x)
+    difference, lost = _difference(m, x, p1, p2)
+    high, low = m.product(*((difference, beta) if is_number(beta) else (beta, difference)))
+    return high, (0.0 if low is None else low) + beta * lost
 
 
 class _Corner(NamedTuple):
@@ -444,6 +453,18 @@ def _acon_c(m, x, p1, p2, beta):
     return jnp.where(ahead == 0, decaying, x * ((ahead + behind * c.gate.e) / q))
 
 
+def _acon_c_parts(m, x, p1, p2, beta):
+    """Beside zero the parabola that acon_c is there."""
+    total, lost = _difference(m, x, p1, -p2)
+    line, low = m.product(0.5 * x, total)
+    if low is None and is_number(lost) and lost == 0:
+        return _acon_c(m, x, p1, p2, beta), None  # a power of two
+    z = beta * (p1 - p2) * x
+    rest = (0.0 if low is None else low) + x * (0.5 * lost + 0.25 * (p1 - p2) * z)
+    near = (m.absolute(z) < 2.0**-10) & (m.absolute(rest) < 2.0**-14 * m.absolute(line))
+    return jnp.where(near, line, _acon_c(m, x, p1, p2, beta)), jnp.where(near, rest, 0.0)
+
+
 def _acon_c_slope(m, x, p1, p2, beta):
     c = _corner(m, x, p1, p2, beta)
     t = c.difference * _acon_tilt(m, c) * DROP
@@ -475,6 +496,7 @@ def _acon_turn(m, c):
     a, e = c.gate.a, c.gate.e
     q = 1 + e
     total = (1 + a * (a - 3)) + e * ((2 - a * (3 + a)) + e)
+    total = total + c.gate.rest * ((2 * a - 3) - e * (2 * a + 3))
     closed = c.gate.lifted * total / (q * (q * q)) * DROP
     small = a < 0.125
     rise = -m.expm1(-m.at_most(a, 0.125), -c.gate.rest)
@@ -497,13 +519,15 @@ def _acon_c_slope_by_p2(m, x, p1, p2, beta):
 def _acon_c_by_p_twice(m, x, p1, p2, beta):
     """By either: x^2 beta times the curvature of swish, whose root is exact."""
     c = _corner(m, x, p1, p2, beta)
-    return c.x * (c.x * (beta * _bend(c.gate, _swish_bow(m, c.gate, 0.0)))) * DROP
+    top = 2.0 ** (LIFT - 1) * (1 - float(jnp.finfo(x.dtype).eps))  # keeps ties of x^2 apart
+    bend = m.at_most(_bend(c.gate, _swish_bow(m, c.gate, 0.0)), top)
+    return c.x * (c.x * (beta * bend)) * DROP
 
 
 def _acon_c_by_beta(m, x, p1, p2, beta):
     c = _corner(m, x, p1, p2, beta)
-    q, scaled = 1 + c.gate.e, c.difference * c.x
-    return scaled * (scaled * c.gate.lifted) / (q * q) * DROP
+    scaled = c.difference * c.x
+    return scaled * (scaled * _bell(m, c.gate)) * DROP
 
 
 def _acon_c_slope_by_beta(m, x, p1, p2, beta):
@@ -529,4 +553,5 @@ ACON_C = Kernel(
     p1=Kernel(_acon_c_by_p1, x=_acon_c_slope_by_p1, p1=_acon_c_by_p_twice),
     p2=Kernel(_acon_c_by_p2, x=_acon_c_slope_by_p2, p2=_acon_c_by_p_twice),
     beta=Kernel(_acon_c_by_beta, x=_acon_c_slope_by_beta, beta=_acon_c_by_beta_twice),
+    parts=_acon_c_parts,
 )

@@ -282,14 +282,24 @@ def _laplace_slope(m, x, mu, sigma):
 
 
 def _laplace_curvature(m, x, mu, sigma):
+    return _laplace_fall(m, x, mu, sigma) / sigma * DROP
+
+
+def _laplace_fall(m, x, mu, sigma):
+    """2^LIFT times the curvature times sigma."""
     below, a, low = _standardized(m, x, mu, sigma)
-    y = a * _laplace_density(m, a, low, sigma) / sigma * DROP
+    y = a * _laplace_density(m, a, low, sigma)
     return jnp.where(below, y, -y)
 
 
 def _laplace_third(m, x, mu, sigma):
+    return _laplace_turn(m, x, mu, sigma) / (sigma * sigma) * DROP
+
+
+def _laplace_turn(m, x, mu, sigma):
+    """2^LIFT times the third derivative times sigma^2."""
     _, a, low = _standardized(m, x, mu, sigma)
-    return (a - 1) * (a + 1) * _laplace_density(m, a, low, sigma) / (sigma * sigma) * DROP
+    return ((a - 1) + low) * (a + 1) * _laplace_density(m, a, low, sigma)
 
 
 def _laplace_by_mu(m, x, mu, sigma):
@@ -301,11 +311,11 @@ def _laplace_slope_by_mu(m, x, mu, sigma):
 
 
 def _laplace_by_sigma(m, x, mu, sigma):
-    return sigma * _laplace_curvature(m, x, mu, sigma)
+    return _laplace_fall(m, x, mu, sigma) * DROP
 
 
 def _laplace_slope_by_sigma(m, x, mu, sigma):
-    return sigma * _laplace_third(m, x, mu, sigma)
+    return _laplace_turn(m, x, mu, sigma) / sigma * DROP
 
 
 def _laplace_by_sigma_twice(m, x, mu, sigma):

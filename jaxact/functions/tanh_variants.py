@@ -58,6 +58,21 @@ def _scaled_tanh(m, x, alpha, beta):
     return jnp.where(is_line, alpha * beta * x, alpha * m.tanh(beta * x))
 
 
+def _scaled_tanh_parts(m, x, alpha, beta):
+    """Beside zero alpha * (z - z^3 / 3), where z = beta x."""
+    y = _scaled_tanh(m, x, alpha, beta)
+    z, rest = m.product(x, beta)
+    line, lost = m.product(z, alpha)
+    if rest is None and lost is None:
+        return y, None  # powers of two
+    low = (0.0 if lost is None else lost) + (0.0 if rest is None else alpha * rest)
+    near = m.absolute(z) < _FLAT
+    return jnp.where(near, line, y), jnp.where(near, low - line * (z * z * (1 / 3)), 0.0)
+
+
+_FLAT = 2.0**-8  # below it the next terms are too small to tell on which side of a tie we are
+
+
 def _bell(m, x, beta):
     """2^LIFT / cosh(beta x)^2."""
     gate = m.decay(m.reach(x, 2 * beta), 2 * beta)
@@ -93,12 +108,27 @@ def _scaled_tanh_by_alpha(m, x, alpha, beta):
     return _scaled_tanh(m, x, 1.0, beta)
 
 
+def _scaled_tanh_by_alpha_parts(m, x, alpha, beta):
+    return _scaled_tanh_parts(m, x, 1.0, beta)
+
+
 def _scaled_tanh_slope_by_alpha(m, x, alpha, beta):
     return _scaled_tanh_slope(m, x, 1.0, beta)
 
 
 def _scaled_tanh_by_beta(m, x, alpha, beta):
     return alpha * (m.reach(x, 2 * beta) * _bell(m, x, beta)) * DROP
+
+
+def _scaled_tanh_by_beta_parts(m, x, alpha, beta):
+    """Beside zero alpha * (x - x z^2), where z = beta x."""
+    y = _scaled_tanh_by_beta(m, x, alpha, beta)
+    line, low = m.product(x, alpha)
+    if low is None:
+        return y, None  # a power of two
+    z = beta * x
+    near = m.absolute(z) < _FLAT
+    return jnp.where(near, line, y), jnp.where(near, low - line * (z * z), 0.0)
 
 
 def _scaled_tanh_slope_by_beta(m, x, alpha, beta):
@@ -121,6 +151,19 @@ def _scaled_tanh_by_beta_twice(m, x, alpha, beta):
     return alpha * (near * (near * _bell_slope(m, x, beta))) * DROP
 
 
+def _scaled_tanh_by_beta_twice_parts(m, x, alpha, beta):
+    """Beside zero -2 alpha beta x^3 (1 - 4 z^2 / 3), where z = beta x."""
+    y = _scaled_tanh_by_beta_twice(m, x, alpha, beta)
+    cube, rest = m.product(x * x, x)
+    factor, lost = m.product(jnp.asarray(beta, x.dtype), alpha)
+    curve, low = m.product(cube, factor)
+    low = low + factor * rest + (0.0 if lost is None else lost * cube)
+    z = beta * x
+    near = (m.absolute(z) < _FLAT) & (m.absolute(z) > _FLAT * _FLAT)  # below it cubes vanish
+    low = low - curve * (z * z * (4 / 3))
+    return jnp.where(near, -2 * curve, y), jnp.where(near, -2 * low, 0.0)
+
+
 # where a tanh(a / 2) is 1, in two parts, and exp(-a) there
 _ROOT = 1.5434046384182085, -7.079881422148652e-17, 0.21365245239002242
 
@@ -133,11 +176,18 @@ SCALED_TANH = Kernel(
         beta=_scaled_tanh_slope_by_beta,
     ),
     alpha=Kernel(
-        _scaled_tanh_by_alpha, x=_scaled_tanh_slope_by_alpha, alpha=lambda m, x, alpha, beta: 0 * x
+        _scaled_tanh_by_alpha,
+        x=_scaled_tanh_slope_by_alpha,
+        alpha=lambda m, x, alpha, beta: 0 * x,
+        parts=_scaled_tanh_by_alpha_parts,
     ),
     beta=Kernel(
-        _scaled_tanh_by_beta, x=_scaled_tanh_slope_by_beta, beta=_scaled_tanh_by_beta_twice
+        _scaled_tanh_by_beta,
+        x=_scaled_tanh_slope_by_beta,
+        beta=Kernel(_scaled_tanh_by_beta_twice, parts=_scaled_tanh_by_beta_twice_parts),
+        parts=_scaled_tanh_by_beta_parts,
     ),
+    parts=_scaled_tanh_parts,
     output=FromOutput(lambda m, y, alpha, beta: (beta / alpha) * ((alpha - y) * (alpha + y))),
 )
 
