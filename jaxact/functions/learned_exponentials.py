@@ -104,28 +104,15 @@ def _pelu_by_b_twice(m, x, a, b):
     """2 a x / b^3, times (1 + x / (2 b)) exp(x / b) below zero."""
     high, low = m.quotient(m.at_least(x, m.lowest(x, lift=LIFT) * b), b)
     beyond = 2 + high if low is None else (2 + high) + low
-    bend = _exp_of_quotient(m, x, b, a / (b * b) * high * beyond)
-    return jnp.where(x >= 0, 2 * a / (b * b * b) * x, bend)
-
-
-def _pelu_by_b_twice_parts(m, x, a, b):
-    """Above zero the line that it is, and a little below the parabola."""
-    cube, rest = m.product(b * b, b)
-    ratio, low = m.quotient(x, cube)
-    line, lost = m.product(ratio, 2 * a)
-    low = (0.0 if lost is None else lost) + 2 * a * low - line * (rest / cube)
-    low = low + jnp.where(x < 0, line * (1.5 * x / b), 0.0)
-    near = (x > -(2.0**-15) * b) & jnp.isfinite(low)
-    return jnp.where(near, line, _pelu_by_b_twice(m, x, a, b)), jnp.where(near, low, 0.0)
+    factor = a / (b * b) * jnp.where(x >= 0, 2.0, beyond) * high
+    return jnp.where(x >= 0, factor, _exp_of_quotient(m, x, b, factor))
 
 
 PELU = Kernel(
     _pelu,
     x=Kernel(_pelu_slope, x=_pelu_curvature, a=_pelu_slope_by_a, b=_pelu_slope_by_b),
     a=Kernel(_pelu_by_a, x=_pelu_slope_by_a),
-    b=Kernel(
-        _pelu_by_b, x=_pelu_slope_by_b, b=Kernel(_pelu_by_b_twice, parts=_pelu_by_b_twice_parts)
-    ),
+    b=Kernel(_pelu_by_b, x=_pelu_slope_by_b, b=_pelu_by_b_twice),
     output=FromOutput(lambda m, y, a, b: jnp.where(y >= 0, a / b, (y + a) / b)),
 )
 
