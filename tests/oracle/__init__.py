@@ -10,13 +10,14 @@ from .balls import Undecided
 from .exact import Exact, evaluate
 from .inputs import all_patterns, neighbours, stratified
 from .multiprecision import MULTIPRECISION, derivative
-from .roots import Root, find_roots
+from .roots import REACH, Root, find_roots
 from .score import Score, score
 from .sweep import evaluate_many
 from .ulp import is_misrounded, is_normal, nearest, ulp_error
 
 __all__ = [
     "MULTIPRECISION",
+    "REACH",
     "Exact",
     "Root",
     "Score",
