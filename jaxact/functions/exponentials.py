@@ -36,7 +36,7 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
 
     Accuracy:
         float32: value 2, slope 2.5, curvature 2.5 ULP, tails included. 16 bits: correctly rounded
-        but for at most 49 of the 65,536 inputs (3, but for alpha = 2.5 in bfloat16).
+        but for at most 3 of the 65,536 inputs.
 
     Edges:
         The slope at 0 is alpha, the curvature there too. elu(inf) = inf, elu(-inf) = -alpha, with

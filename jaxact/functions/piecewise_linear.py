@@ -170,9 +170,8 @@ def apl(x: ArrayLike, slopes: Rows, hinges: Rows) -> Array:
 
     Accuracy:
         float32: value 3 ULP, slope 1.5 ULP where no terms of opposite signs cancel, else in units
-        of the largest term. 16 bits: likewise half an ULP, correctly rounded but for at most 30 of
-        the 65,536 inputs. Reverse mode keeps a byte per element for up to 7 hinges, or x if there
-        are more or if parameters are learned.
+        of the largest term. 16 bits: correctly rounded. Reverse mode keeps a byte per element for
+        up to 7 hinges, or x if there are more or if parameters are learned.
 
     Edges:
         Where a hinge bends its own slope is 0, and so is that of max(0, x). apl(inf) = inf;

@@ -367,10 +367,10 @@ def acon_c(x: ArrayLike, p1: ArrayLike = 1.0, p2: ArrayLike = 0.0, beta: ArrayLi
 
     Accuracy:
         float32: value 4, slope 5, curvature 7.5 ULP, tails included, away from the derivatives' own
-        roots. 16 bits: correctly rounded but for at most 178 of the 65,536 inputs, ties of bfloat16
-        that float32 cannot see; at most 10 for the defaults. (Measured for the defaults and for p1,
-        p2, beta = 0.3, 1.2, 1.7. If p1 and p2 have different signs the value has a second root,
-        beside which it is exact in absolute terms only, as is a slope where it all but vanishes.)
+        roots. 16 bits: correctly rounded but for at most 10 of the 65,536 inputs. (Measured for
+        the defaults and for p1, p2, beta = 0.3, 1.2, 1.7. If p1 and p2 have different signs the
+        value has a second root, beside which it is exact in absolute terms only, as is a slope
+        where it all but vanishes.)
 
     Edges:
         For beta > 0 and p1 > p2 the slope at -inf is p2 and at inf it is p1, and so the value at
