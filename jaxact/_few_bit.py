@@ -20,7 +20,7 @@ from jax.interpreters import ad, batching, mlir, partial_eval
 
 from ._derivatives import compute_dtype, sharded_alike, varying_alike
 from ._levels import Levels
-from ._packing import fits_shards, pack, unpack, width
+from ._packing import Packing
 from ._whole import whole
 
 
@@ -94,17 +94,16 @@ def _partial_eval(trace, t, x, *, coding: Coding):
     if t.is_known() or not x.is_known():
         return trace.default_process_primitive(step_p, (t, x), {"coding": coding})
     known = x.pval.get_known()
-    bits = width(len(coding.levels.values))
-    bits = bits if fits_shards(known, 8 // bits) else 8
-    packed = whole(_packed, (coding, bits), lax.stop_gradient(known))
+    packing = Packing.of(known, len(coding.levels.values))
+    packed = whole(_packed, (coding, packing), lax.stop_gradient(known))
     rest = (x,) if isinstance(known, Tracer) else ()
     return trace.default_process_primitive(
-        unpacked_step_p, (t, packed, *rest), {"coding": coding, "bits": bits}
+        unpacked_step_p, (t, packed, *rest), {"coding": coding, "packing": packing}
     )
 
 
-def _packed(coding: Coding, bits: int, x: Array) -> Array:
-    return pack(coding.codes(x), bits)
+def _packed(coding: Coding, packing: Packing, x: Array) -> Array:
+    return packing.pack(coding.codes(x))
 
 
 # --- The tangent, from packed codes --------------------------------------------------------------
@@ -112,15 +111,15 @@ def _packed(coding: Coding, bits: int, x: Array) -> Array:
 unpacked_step_p = Primitive("jaxact_unpacked_step")
 
 
-def _unpacked_step(t: Array, packed: Array, *_: Array, coding: Coding, bits: int) -> Array:
+def _unpacked_step(t: Array, packed: Array, *_: Array, coding: Coding, packing: Packing) -> Array:
     # The barrier keeps XLA from computing the codes again, for which it would keep x.
     t, packed = lax.optimization_barrier((t, packed))
-    codes = unpack(packed, bits, t.shape[-1])
+    codes = packing.unpack(packed, t.shape[-1])
     return _times(coding.slopes(codes, compute_dtype(t)), t)
 
 
 @unpacked_step_p.def_abstract_eval
-def _abstract_unpacked_step(t, packed, *x, coding: Coding, bits: int):
+def _abstract_unpacked_step(t, packed, *x, coding: Coding, packing: Packing):
     return _abstract_step(t, *x, coding=coding) if x else t
 
 
@@ -162,7 +161,7 @@ def _batch(primitive: Primitive, operands, axes, **parameters):
 
 for _primitive, _lowered, _static in (
     (step_p, _step, ("coding",)),
-    (unpacked_step_p, _unpacked_step, ("coding", "bits")),
+    (unpacked_step_p, _unpacked_step, ("coding", "packing")),
 ):
     _primitive.def_impl(jax.jit(_lowered, static_argnames=_static))
     mlir.register_lowering(_primitive, mlir.lower_fun(_lowered, multiple_results=False))

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from .._arguments import axis_index, real, require
 from .._catalog import activation
-from .._packing import fits_shards, pack, split_last, unpack, width
+from .._packing import Packing, split_last
 from .._whole import whole
 
 
@@ -83,35 +83,34 @@ def _largest_jvp(num_pieces: int, primals, tangents):
     y = whole(_largest, (num_pieces,), x)
     if isinstance(t, SymbolicZero):
         return y, jnp.zeros_like(y)
-    bits = width(num_pieces)
-    bits = bits if fits_shards(y, 8 // bits) else 8
-    packed = whole(_packed_winner, (num_pieces, bits), lax.stop_gradient(x))
+    packing = Packing.of(y, num_pieces)
+    packed = whole(_packed_winner, (num_pieces, packing), lax.stop_gradient(x))
     # Together, or XLA would put the packing off, and keep what it packs.
     y, packed = lax.optimization_barrier((y, packed))
-    return y, _pick(num_pieces, bits, packed, t)
+    return y, _pick(num_pieces, packing, packed, t)
 
 
 @functools.partial(jax.checkpoint, static_argnums=(0, 1))  # keeps the packed index, nothing else
-def _pick(num_pieces: int, bits: int, packed: Array, t: Array) -> Array:
-    groups = split_last(t, num_pieces)
-    index = unpack(packed, bits, groups.shape[-2])
+def _pick(num_pieces: int, packing: Packing, packed: Array, t: Array) -> Array:
+    groups = _groups(num_pieces, t)
+    index = packing.unpack(packed, groups.shape[-2])
     pieces = jnp.arange(num_pieces, dtype=index.dtype)
     chosen = index[..., None] == pieces.reshape((1,) * index.ndim + (-1,))
     return jnp.sum(jnp.where(chosen, groups, jnp.zeros_like(groups)), axis=-1)
 
 
-def _packed_winner(num_pieces: int, bits: int, x: Array) -> Array:
+def _packed_winner(num_pieces: int, packing: Packing, x: Array) -> Array:
     by_platform = {"cpu": _running, "default": _found}  # which XLA makes the least of
     index = lax.platform_dependent(
         x,
         **{name: lambda x, f=f: f(num_pieces, x)[1] for name, f in by_platform.items()},
     )
-    return pack(index, bits)
+    return packing.pack(index)
 
 
 def _running(num_pieces: int, x: Array) -> tuple[Array, Array]:
     """The largest piece and its index: the first among equals, a NaN before any number."""
-    groups = split_last(x, num_pieces)
+    groups = _groups(num_pieces, x)
     best = groups[..., 0]
     index = jnp.zeros(best.shape, jnp.uint8)
     for i in range(1, num_pieces):
@@ -125,9 +124,13 @@ def _running(num_pieces: int, x: Array) -> tuple[Array, Array]:
 def _found(num_pieces: int, x: Array) -> tuple[Array, Array]:
     """The same, the index found by comparing all pieces with the largest."""
     best, _ = _running(num_pieces, x)
-    groups = split_last(x, num_pieces)
+    groups = _groups(num_pieces, x)
     index = jnp.full(best.shape, num_pieces - 1, jnp.uint8)
     for i in reversed(range(num_pieces - 1)):
         piece = groups[..., i]
         index = jnp.where((piece == best) | jnp.isnan(piece), np.uint8(i), index)
     return best, index
+
+
+def _groups(num_pieces: int, x: Array) -> Array:
+    return split_last(x, x.shape[-1] // num_pieces, num_pieces)
