@@ -88,7 +88,11 @@ def _memory(given: argparse.Namespace) -> None:
     named = {field: getattr(given, field) for field in typical._fields}
     scale = typical._replace(**{field: value for field, value in named.items() if value})
     batches = memory.measure_all(
-        given.functions, scale, given.networks or NETWORKS, given.recipes or RECIPES
+        given.functions,
+        scale,
+        given.networks or NETWORKS,
+        given.recipes or RECIPES,
+        all_settings=given.all_settings,
     )
     device = TARGETS[given.target].device()
     rows = _collect(batches, given.functions)
@@ -286,6 +290,7 @@ def _add_memory(commands: Any) -> None:
     )
     _add_names(parser, "--networks", NETWORKS)
     _add_names(parser, "--recipes", RECIPES)
+    add("--all-settings", action="store_true", help="not only the typical parameters")
     _add_output(parser)
 
 

@@ -4,7 +4,7 @@ import functools
 import importlib.util
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import jaxact
 
 from . import clock
-from .cases import Case, group_size, num_inputs, settings, typical_settings
+from .cases import Case, group_size, num_inputs, of_inputs, other_arrays, settings
 from .libraries import Torch, counterpart
 from .modes import Function
 from .networks import NETWORKS, RECIPES, Recipe
@@ -22,7 +22,10 @@ from .residuals import residual_bytes, torch_residual_bytes
 from .results import MemoryRow
 from .targets import TARGETS
 
-LIBRARIES = (jaxact, jax.nn)
+LIBRARIES = (jaxact, jax.nn, jnp)
+PLAIN = {  # what one writes with jax.numpy where no library has the function
+    "maxout": lambda x, num_pieces: jnp.max(x.reshape(*x.shape[:-1], -1, num_pieces), axis=-1),
+}
 DTYPES = ("float32", "bfloat16", "float16")
 FEW = 8  # rows
 
@@ -48,37 +51,50 @@ def measure_all(
     scale: Scale,
     networks: Iterable[str] = NETWORKS,
     recipes: Iterable[str] = RECIPES,
+    *,
+    all_settings: bool = False,
 ) -> Iterator[list[MemoryRow]]:
-    """Compiles every network with one activation after the other, and yields its rows."""
+    """Compiles every network with one activation after the other, and yields its rows.
+
+    The setting is the typical one, of a random activation evaluation, or all that there are; of
+    `maxout`, two, four and eight pieces.
+    """
     networks = tuple(networks)
     everything = list(itertools.product(LIBRARIES, networks, recipes))
     torch = Torch() if scale.target == "cpu" and importlib.util.find_spec("torch") else None
     for name in functions:
-        rows = [measure(name, scale, *combination) for combination in everything]
-        if torch:
-            rows += [measure_torch(name, scale, torch, network) for network in networks]
+        rows = []
+        for setting in _settings(name, all_settings):
+            rows += [measure(name, scale, *combination, setting) for combination in everything]
+            if torch:
+                rows += [measure_torch(name, scale, torch, net, setting) for net in networks]
         yield [row for row in rows if row]
 
 
 def measure(
-    name: str, scale: Scale, library: ModuleType, network: str, recipe: str
+    name: str,
+    scale: Scale,
+    library: ModuleType,
+    network: str,
+    recipe: str,
+    setting: str | None = None,
 ) -> MemoryRow | None:
-    """Compiles one network with one library's activation.
-
-    The setting is the typical one; of a random activation that is evaluation.
+    """Compiles one network with one library's activation, by default in its typical setting.
 
     Returns:
         The row, or None if the library has no such activation, the recipe cannot be applied to it,
         or its results do not have the width of a layer.
     """
     entry = jaxact.CATALOG[name]
-    setting = typical_settings(entry)[0]
-    function = _function(name, setting, library, RECIPES[recipe])
+    every = _settings(name)
+    setting = next(iter(every)) if setting is None else setting
+    parameters = every[setting]
+    function = _function(name, setting, parameters, library, RECIPES[recipe])
     if function is None:
         return None
     array = _array_maker(scale)
     x = array(scale.batch, scale.features)
-    width = scale.features * group_size(settings(entry)[setting])
+    width = scale.features * group_size(parameters)
     enter = [array(scale.features, width)] * num_inputs(entry)
     # A few rows tell what is kept; arrays, for some functions keep less of an array in hand.
     preactivations = [jnp.ones((FEW, width), scale.dtype) / 3] * num_inputs(entry)
@@ -106,12 +122,15 @@ def measure(
     )
 
 
-def measure_torch(name: str, scale: Scale, torch: Torch, network: str) -> MemoryRow | None:
+def measure_torch(
+    name: str, scale: Scale, torch: Torch, network: str, setting: str
+) -> MemoryRow | None:
     """What torch keeps of the activation alone; None if it has no such one.
 
     It compiles nothing that would tell of temporaries.
     """
-    setting = typical_settings(jaxact.CATALOG[name])[0]
+    if setting not in settings(jaxact.CATALOG[name]):
+        return None
     function = torch.counterpart(name, setting)
     if function is None:
         return None
@@ -132,15 +151,32 @@ def measure_torch(name: str, scale: Scale, torch: Torch, network: str) -> Memory
     )
 
 
-def _function(name: str, setting: str, library: ModuleType, recipe: Recipe) -> Function | None:
-    """The library's activation with its setting, as the recipe has it."""
+def _settings(name: str, everything: bool = True) -> dict[str, Mapping[str, Any]]:
+    """Parameters under their labels, the typical ones first."""
+    found = settings(jaxact.CATALOG[name])
+    typical = dict(list(found.items())[:1])
+    if name == "maxout":  # the index takes one bit, two, or half a byte
+        pieces = {f"num_pieces={k}": {"num_pieces": k} for k in (2, 4, 8)}
+        return {**pieces, **found} if everything else pieces
+    return found if everything else typical
+
+
+def _function(
+    name: str, setting: str, parameters: Mapping[str, Any], library: ModuleType, recipe: Recipe
+) -> Function | None:
+    """The library's activation with its parameters, as the recipe has it."""
+    entry = jaxact.CATALOG[name]
     if recipe.activation is None:
-        return counterpart(library, name, setting)
+        if library is jaxact:
+            return of_inputs(entry.function, parameters, other_arrays(entry))
+        if library is jnp:
+            plain = PLAIN.get(name)
+            return functools.partial(plain, **parameters) if plain else None
+        return counterpart(library, name, setting) if setting in settings(entry) else None
     if library is not jaxact:
         return None
-    entry = jaxact.CATALOG[name]
     try:
-        return recipe.activation(functools.partial(entry.function, **settings(entry)[setting]))
+        return recipe.activation(functools.partial(entry.function, **parameters))
     except ValueError:
         return None
 

@@ -91,6 +91,11 @@ def _scanned_blocks(function: Function, recipe: Wrapper, weights, x: Array) -> A
     return lax.scan(lambda x, weights: (block(x, *weights), None), x, weights)[0]
 
 
+def _scanned_blocks_learning_half(function: Function, recipe: Wrapper, weights, x: Array) -> Array:
+    enter, leave = weights
+    return _scanned_blocks(function, recipe, (lax.stop_gradient(enter), leave), x)
+
+
 def _stacked(weights, layers: int):
     return jax.tree.map(lambda w: w.update(shape=(layers, *w.shape)), weights)
 
@@ -101,6 +106,9 @@ NETWORKS: dict[str, Network] = {
     ),
     "scanned blocks x + f(x W1) W2": Network(
         _scanned_blocks, lambda enter, leave, layers: _stacked((enter, leave), layers)
+    ),
+    "scanned blocks x + f(x W1) W2 learning W2": Network(
+        _scanned_blocks_learning_half, lambda enter, leave, layers: _stacked((enter, leave), layers)
     ),
     "scanned layers f(x W)": Network(
         _scanned_layers, lambda enter, leave, layers: _stacked(enter, layers)

@@ -19,6 +19,7 @@ from benchmarks.layers import LAYERS
 from benchmarks.libraries import JaxLibrary, counterpart
 from benchmarks.machine import Roof
 from benchmarks.modes import MODES
+from benchmarks.networks import NETWORKS
 from benchmarks.residuals import residual_bytes
 from benchmarks.results import InstructionRow, MemoryRow, Results, SpeedRow
 from jaxact import CATALOG, Entry
@@ -463,9 +464,9 @@ def test_memory_compiles_every_network_with_every_recipe(tmp_path):
     assert not main([*arguments.split(), "--output", str(output)])
     rows = Results.read(output).rows
     combinations = {(row.function, row.library, row.network, row.recipe) for row in rows}
-    assert (
-        len(combinations) == len(rows) == 3 * (4 + 2 + 2)
-    )  # lean and few_bit: only identity; jax.nn has no maxout
+    of_maxout = 3 * (2 + 2)  # of 2, 4 and 8 pieces; with jnp.max; neither lean nor few_bit
+    assert len(combinations) == 4 * (4 + 2 + 2 + 2)
+    assert len(rows) == len(NETWORKS) * (4 + 2 + of_maxout)
     assert all(row.temporaries > 0 for row in rows)
 
 
