@@ -20,8 +20,12 @@ from cases import (
     typical_cases,
     variants,
 )
+from flax import nnx
 
 import jaxact
+import jaxact.nnx
+from benchmarks import memory
+from benchmarks.networks import NETWORKS
 
 SHAPE = (32, FEATURES)
 _EITHER_WAY = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
@@ -86,30 +90,94 @@ def test_a_random_function_keeps_its_draw_only(case):
     assert sum(leaf.nbytes for leaf in leaves) <= x[0].nbytes
 
 
-WIDE_LAYERS = {  # widths of the products of matrices, and what is done to these
-    "maxout of 2": ((2,), lambda z: jaxact.maxout(z, 2)),
-    "maxout of 4": ((4,), lambda z: jaxact.maxout(z, 4)),
-    "swiglu": ((1, 1), jaxact.swiglu),
-    "glu": ((1, 1), lambda x, gate: jaxact.glu(x, gate=gate)),
+# --- Layers at training size: temporaries of compiled forward and backward passes ----------------
+
+GATED = functools.partial(jaxact.nnx.GatedLinear, use_bias=False)
+LAYERS = {  # how wide the inputs of the activation are, in outputs
+    "maxout of 2": (2, functools.partial(jaxact.nnx.Maxout, num_pieces=2)),
+    "maxout of 4": (4, functools.partial(jaxact.nnx.Maxout, num_pieces=4)),
+    "swiglu": (2, GATED),
+    "geglu": (2, functools.partial(GATED, activation=jaxact.geglu)),
+    "glu": (2, functools.partial(GATED, activation=lambda gate, x: jaxact.glu(x, gate=gate))),
 }
 
 
-@pytest.mark.parametrize("layer", WIDE_LAYERS)
-def test_a_wide_layer_needs_memory_for_its_preactivations_only(layer):
-    """Beside inputs, parameters and gradients, and a packed index; at training size."""
-    widths, function = WIDE_LAYERS[layer]
-    batch, features = 2048, 256
-    array = lambda *shape: jax.ShapeDtypeStruct(shape, jnp.float32)
-    weights, x = [array(features, features * w) for w in widths], array(batch, features)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_needs_memory_for_the_inputs_of_its_activation_only(layer):
+    """Beside inputs, parameters and gradients, and a packed index."""
+    width, make = LAYERS[layer]
+    batch, features = 8192, 1024
+    module = nnx.eval_shape(lambda: make(features, features, rngs=nnx.Rngs(0)))
+    graph, parameters = nnx.split(module)
+    x = jax.ShapeDtypeStruct((batch, features), jnp.float32)
 
-    def step(weights, x, cotangent):
-        y, pull_back = jax.vjp(lambda weights, x: function(*(x @ w for w in weights)), weights, x)
+    def step(parameters, x, cotangent):
+        apply = lambda parameters, x: nnx.merge(graph, parameters)(x)
+        y, pull_back = jax.vjp(apply, parameters, x)
         return y, pull_back(cotangent)
 
-    memory = jax.jit(step).lower(weights, x, x).compile().memory_analysis()
+    memory = jax.jit(step).lower(parameters, x, x).compile().memory_analysis()
     assert memory is not None
-    preactivations, index = 4 * batch * features * sum(widths), batch * features // 4
+    preactivations, index = 4 * batch * features * width, batch * features // 4
     assert memory.temp_size_in_bytes <= preactivations + index
+
+
+# --- Networks: the figures of docs/memory.md, in activation arrays -------------------------------
+
+ROWS, _, HALF, _ = NETWORKS  # in a row; in blocks of which half the weights learn
+FIGURES = {  # in a row of 12 layers on CPU: the layers' own 13, and what is kept
+    "default": 24.5,
+    "lean": 14.0,
+    "few_bit": 13.5,
+}
+SAVED_BY_A_POLICY = 1.65  # arrays a layer
+
+
+def temporaries(name, network, recipe):
+    row = memory.measure(name, memory.Scale.typical("cpu"), jaxact, network, recipe)
+    return row and row.temporaries
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "bound"),
+    [
+        ("mish", "default", FIGURES["default"]),
+        ("relu", "default", FIGURES["lean"]),  # the output tells
+        ("elu", "lean", FIGURES["lean"]),
+        ("gelu", "few_bit", FIGURES["few_bit"]),
+    ],
+)
+def test_a_training_step_needs_what_the_page_says(name, recipe, bound):
+    assert temporaries(name, ROWS, recipe) <= bound
+
+
+def test_a_policy_of_the_users_keeps_no_preactivation_twice():
+    assert temporaries("mish", HALF, "dots_saveable") / 12 <= SAVED_BY_A_POLICY
+
+
+@pytest.mark.parametrize(("pieces", "bound"), [(2, 1.7), (4, 1.5), (8, 2.9)])
+def test_a_maxout_layer_needs_what_the_page_says(pieces, bound):
+    """Gradients count, for temporaries may lie where they will be."""
+    scale, setting = memory.Scale.typical("cpu"), f"num_pieces={pieces}"
+    row = memory.measure("maxout", scale, jaxact, ROWS, "default", setting)
+    assert (row.temporaries + row.outputs) / scale.layers <= bound
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("recipe", FIGURES)
+@over(typical_cases("elementwise"))
+def test_every_training_step_needs_what_the_page_says(case, recipe):
+    found = temporaries(case.entry.name, ROWS, recipe)
+    assert found is None or found <= FIGURES[recipe]
+
+
+@pytest.mark.thorough
+@over(typical_cases("elementwise"))
+def test_no_preactivation_is_kept_twice_under_a_policy_of_the_users(case):
+    assert temporaries(case.entry.name, HALF, "dots_saveable") / 12 <= SAVED_BY_A_POLICY
+
+
+# --- Jacobians -----------------------------------------------------------------------------------
 
 
 @pytest.mark.machinery
