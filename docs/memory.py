@@ -1,8 +1,10 @@
-"""Writes the tables of docs/memory.md: measured ones from benchmarks/results, the others afresh.
+"""Writes the tables of docs/memory.md.
 
-python docs/memory.py           # rewrites them; what measures the rest is named in docs/memory.md
+python docs/memory.py             # those from benchmarks/results; the page says what makes these
+python docs/memory.py --afresh    # and those of the prices, which it measures itself
 """
 
+import argparse
 import functools
 import itertools
 import re
@@ -21,12 +23,14 @@ from jax import Array  # noqa: E402
 
 import jaxact  # noqa: E402  (from this checkout, installed or not)
 from benchmarks.grouping import activation, by_network, grouped  # noqa: E402
+from benchmarks.networks import NETWORKS  # noqa: E402
 from benchmarks.results import MemoryRow, Results  # noqa: E402
 from jaxact.backward import few_bit, lean  # noqa: E402
 
 PAGE = ROOT / "docs" / "memory.md"
-RESULTS = sorted((ROOT / "benchmarks" / "results").glob("memory-*.json"))
+TARGETS = ("cpu", "h200", "v5e")
 DTYPES = ("bfloat16", "float16", "float32")
+IN_A_ROW, BLOCKS, HALF, LAYERS = NETWORKS
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -38,14 +42,85 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 # --- Compiled networks ---------------------------------------------------------------------------
 
 
-def measured() -> str:
-    """Temporaries and bytes kept, for every target, network, activation and recipe."""
-    found = [_network(title, rows) for path in RESULTS for title, rows in _networks(path)]
+@functools.cache
+def _rows(target: str) -> list[MemoryRow]:
+    return Results.read(ROOT / "benchmarks" / "results" / f"memory-{target}.json").rows
+
+
+def _found(function: str, **attributes: str) -> MemoryRow | None:
+    """The first row of a function with these attributes."""
+    rows = (row for row in _rows(attributes["target"]) if row.function == function)
+    return next((r for r in rows if all(getattr(r, k) == v for k, v in attributes.items())), None)
+
+
+def _shared() -> list[str]:
+    """The functions that jax.nn has too."""
+    return list(dict.fromkeys(row.function for row in _rows("cpu") if row.library == "jax.nn"))
+
+
+def _layers(row: MemoryRow) -> int:
+    return int(row.size.split("x")[-1])
+
+
+def figures() -> str:
+    """What the row of layers needs, with the functions that jax.nn has too."""
+    ways = [("jax.nn", "default"), *(("jaxact", r) for r in ("default", "lean", "few_bit"))]
+    lines = []
+    for name in _shared():
+        cells = []
+        for library, recipe in ways:
+            rows = [
+                _found(name, target=t, network=IN_A_ROW, library=library, recipe=recipe)
+                for t in TARGETS
+            ]
+            cells.append(" / ".join(f"{r.temporaries:.1f}" if r else "-" for r in rows))
+        lines.append([f"`{name}`", *(cell if "." in cell else "-" for cell in cells)])
+    return table(["activation", *(f"{library}, {recipe}" for library, recipe in ways)], lines)
+
+
+def pieces() -> str:
+    """What the row of maxout layers needs."""
+    lines = []
+    for k in (2, 4, 8):
+        of = {"network": IN_A_ROW, "recipe": "default", "setting": f"num_pieces={k}"}
+        cells = []
+        for library in ("jax.numpy", "jaxact"):
+            row = _found("maxout", target="cpu", library=library, **of)
+            assert row is not None
+            cells.append(f"{(row.temporaries + row.outputs) / _layers(row):.2f}")
+        for library in ("jax.numpy", "jaxact"):
+            row = _found("maxout", target="h200", library=library, **of)
+            assert row is not None
+            cells.append(f"{row.temporaries:.1f}")
+        lines.append([str(k), *cells])
+    head = ["pieces", "`jnp.max`, CPU", "`jaxact.maxout`, CPU"]
+    return table([*head, "`jnp.max`, H200", "`jaxact.maxout`, H200"], lines)
+
+
+def recomputing() -> str:
+    """Temporaries of scanned blocks, in activation arrays a layer, with and without a policy."""
+    found = []
+    for target in TARGETS:
+        lines = []
+        for name, library in itertools.product(_shared(), ("jax.nn", "jaxact")):
+            rows = [
+                _found(name, target=target, network=n, library=library, recipe=r)
+                for n in (BLOCKS, HALF)
+                for r in ("default", "dots_saveable")
+            ]
+            if any(rows):
+                cells = [f"{r.temporaries / _layers(r):.2f}" if r else "" for r in rows]
+                lines.append([f"`{library}.{name}`", *cells])
+        head = ["", "as it is", "`dots_saveable`"]
+        head += ["as it is, only W2 learned", "`dots_saveable`, only W2 learned"]
+        found.append(f"### Blocks, {target}\n\n{table(head, lines)}")
     return "\n".join(found)
 
 
-def _networks(path: Path) -> Iterable[tuple[str, list[MemoryRow]]]:
-    return by_network(Results.read(path).rows).items()
+def measured() -> str:
+    """Temporaries of every target, network, activation and recipe."""
+    networks = [by_network(_rows(target)) for target in TARGETS]
+    return "\n".join(_network(*each) for found in networks for each in found.items())
 
 
 def _network(title: str, rows: Sequence[MemoryRow]) -> str:
@@ -65,7 +140,7 @@ def _cell(row: MemoryRow) -> str:
 
 def kept() -> str:
     """Bytes per element that reverse mode keeps, eager."""
-    rows = [row for path in RESULTS for row in Results.read(path).rows if row.target == "cpu"]
+    rows = [row for row in _rows("cpu") if row.recipe != "dots_saveable"]
     columns = list(grouped(rows, lambda row: (row.library, row.recipe)))
     head = ["activation", *(f"{library}, {recipe}" for library, recipe in columns)]
     lines = []
@@ -184,14 +259,26 @@ def _accuracy(function, weights, data) -> float:
     return float(jnp.mean(jnp.argmax(_logits(function, weights, x), -1) == labels))
 
 
-def main() -> None:
-    """Rewrites the page."""
+FROM_RESULTS = (figures, pieces, recomputing, measured, kept)
+AFRESH = (price, cosines)
+
+
+def page(writers: Iterable[Callable[[], str]] = FROM_RESULTS) -> str:
+    """The page with some of its tables written again."""
     text = PAGE.read_text()
-    for write in (measured, kept, price, cosines):
+    for write in writers:
         name = write.__name__
         marks = re.compile(rf"(<!-- {name} -->\n).*(<!-- end of {name} -->)", re.DOTALL)
         text = marks.sub(lambda m, write=write: m[1] + write() + m[2], text)
-    PAGE.write_text(text)
+    return text
+
+
+def main() -> None:
+    """Rewrites the page."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--afresh", action="store_true", help="measure the prices too")
+    given = parser.parse_args()
+    PAGE.write_text(page(FROM_RESULTS + AFRESH if given.afresh else FROM_RESULTS))
 
 
 if __name__ == "__main__":
