@@ -209,8 +209,8 @@ class Kernel:
             given = dict(zip(self.arguments[1:], numbers, strict=True))
             raise ValueError(
                 f"the slope of jaxact.{self.name} is a function of its output for some parameters "
-                f"only; got {given} (None: an array): pass positive Python numbers, or call it as "
-                "it is, which keeps one array at most"
+                f"only, not for {given} (None: an array): pass positive Python numbers that every "
+                "dtype holds exactly, or call it as it is, which keeps one array at most"
             )
 
 

@@ -59,7 +59,7 @@ def lean(f: Callable[..., Any]) -> Callable[..., Any]:
     if entry.kind != "elementwise":
         raise ValueError(
             f"the slope of jaxact.{entry.name} is not a function of its output element by element: "
-            "use it as it is"
+            "use it as it is, or jax.checkpoint around the layer"
         )
 
     @functools.wraps(entry.function)
@@ -110,7 +110,7 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
     if entry.kind != "elementwise":
         raise ValueError(
             f"jaxact.{entry.name} is not elementwise, so that few bits do not tell its slope: "
-            "use it as it is"
+            "use it as it is, or jax.checkpoint around the layer"
         )
     require(bits in (1, 2, 3, 4), "jaxact.backward.few_bit", "bits", bits, "be 1, 2, 3 or 4")
     signature = inspect.signature(entry.function)
