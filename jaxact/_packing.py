@@ -104,7 +104,7 @@ def _parts(x: Array) -> int:
         return size // max(1, sharding.shard_shape(x.shape)[-1])
     mesh = jax.typeof(x).sharding.mesh
     axes = zip(mesh.axis_sizes, mesh.axis_types, strict=True)
-    devices = math.prod(extent for extent, kind in axes if kind == AxisType.Auto)
+    devices = math.prod(extent for extent, kind in axes if kind != AxisType.Manual)
     return 1 if devices == 1 else math.gcd(size, devices)
 
 
