@@ -5,6 +5,7 @@ case of one's own making it judges that: so `test_laws_can_fail` gives it a plan
 """
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ import jaxact
 
 SIXTEEN_BITS = (jnp.bfloat16, jnp.float16)
 DTYPES = (*SIXTEEN_BITS, jnp.float32, jnp.float64)
+EVERYDAY = (jnp.bfloat16, jnp.float32)  # the formats that every activation is tested in
 FEATURES = 60  # divisible by whatever groups or halves features
 
 
@@ -145,12 +147,33 @@ def variants(*kinds: str) -> list[Case]:
     return list(distinct.values())
 
 
+def traits(case: Case) -> tuple:
+    """What decides which parts of the machinery an activation uses."""
+    entry, parameters = case.entry, {type(value) for value in case.learnable.values()}
+    lowest, highest = entry.range(**case.parameters)
+    is_exact = entry.ulps == (0, 0, 0)  # or has no bounds, over an axis
+    is_bounded = entry.kind == "axis" and math.isfinite(highest - lowest)
+    return entry.kind, frozenset(parameters), bool(case.kinks), is_exact, is_bounded
+
+
 def representatives() -> set[str]:
-    """The first activation of each family and kind: between them they use all of the machinery."""
+    """The first activation of each set of traits: between them they use all of the machinery."""
     first = {}
-    for entry in jaxact.CATALOG.values():
-        first.setdefault((entry.function.__module__, entry.kind), entry.name)
+    for case in typical_cases():
+        first.setdefault(traits(case), case.entry.name)
     return set(first.values())
+
+
+def formats(*dtypes: DTypeLike) -> list:
+    """Formats to run a test in, of which every change is tested in the everyday ones only."""
+    return [
+        pytest.param(
+            dtype,
+            id=jnp.dtype(dtype).name,
+            marks=[] if jnp.dtype(dtype) in EVERYDAY else pytest.mark.thorough,
+        )
+        for dtype in dtypes or DTYPES
+    ]
 
 
 def over(selected: list[Case]) -> Callable:

@@ -9,7 +9,7 @@ import itertools
 
 import jax
 import pytest
-from cases import representatives
+from cases import EVERYDAY, Case, representatives, variants
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -46,14 +46,23 @@ def activation_of(item) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, and pytest deselects
 def pytest_collection_modifyitems(items):
-    chosen = representatives()
+    chosen, settings = representatives(), set(map(repr, variants()))
     for item in items:
         name = activation_of(item)
         if name and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(name))
         by_hand = item.get_closest_marker("aot")  # anyway, and then of all
-        if name and name not in chosen and item.get_closest_marker("machinery") and not by_hand:
+        everyday = name in chosen or by_hand or is_for_every_activation(item, settings)
+        if name and not everyday:
             item.add_marker(pytest.mark.thorough)
+
+
+def is_for_every_activation(item, settings: set[str]) -> bool:
+    """Whether a test is more than one of the machinery, in the usual formats and settings."""
+    parameters = item.callspec.params
+    case, dtype = parameters.get("case"), parameters.get("dtype", EVERYDAY[0])
+    is_usual = not isinstance(case, Case) or repr(case) in settings
+    return is_usual and dtype in EVERYDAY and not item.get_closest_marker("machinery")
 
 
 def pytest_runtest_teardown(item, nextitem):

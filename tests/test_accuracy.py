@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from accuracy import DTYPES, Row, measure, measure_by
-from cases import Case, cases, representatives, typical_cases
+from cases import POINTWISE, Case, cases, over, representatives, typical_cases
 from jax.typing import ArrayLike
 
 import jaxact
-from jaxact import CATALOG, Entry
+from jaxact import CATALOG
 
 RESOLUTION = 2.0**-19  # of the oracle, in float32 ULP
 HALF = 0.5 + 2.0**-10
@@ -27,19 +27,13 @@ MISROUNDED = {"bfloat16": 2, "float16": 12}
 UNIVERSAL = (4.0, 7.0, 10.0)  # of float64, and of derivatives by parameters in float32 too
 NEAR_ROOT = 4.0  # in eps times the derivative's largest magnitude within 1/8
 
-CASES = [
-    pytest.param(entry, index, dtype, id=f"{entry.name}-{index}-{np.dtype(dtype).name}")
-    for entry in CATALOG.values()
-    if entry.kind in ("elementwise", "random")
-    for index in range(len(entry.samples))
-    for dtype in DTYPES
-]
+over_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: np.dtype(d).name)
 
 
-def check(entry: Entry, index: int, dtype) -> None:
+def check(case: Case, dtype) -> None:
     """Asserts the bounds for one setting of an activation's parameters."""
-    for row in measure(entry, entry.samples[index], dtype):
-        assert_within(row, entry.ulps)
+    for row in measure(case.entry, case.parameters, dtype):
+        assert_within(row, case.entry.ulps)
 
 
 def assert_within(row: Row, float32: tuple[float, float, float]) -> None:
@@ -52,9 +46,10 @@ def assert_within(row: Row, float32: tuple[float, float, float]) -> None:
     assert row.score.misrounded <= few, f"{row} has more than {few} misrounded results"
 
 
-@pytest.mark.parametrize(("entry", "index", "dtype"), CASES)
-def test_value_slope_and_curvature_are_exact(entry, index, dtype):
-    check(entry, index, dtype)
+@over_dtypes
+@over(cases(*POINTWISE))
+def test_value_slope_and_curvature_are_exact(case, dtype):
+    check(case, dtype)
 
 
 def by_parameters() -> Iterator[Any]:
@@ -97,7 +92,7 @@ def test_a_wrong_function_is_found():
 
     entry = dataclasses.replace(CATALOG["sigmoid"], function=slightly_wrong)
     with pytest.raises(AssertionError, match="exceeds"):
-        check(entry, 0, np.float32)
+        check(Case(entry), np.float32)
 
 
 def test_ties_that_float32_cannot_see_are_found():
@@ -108,7 +103,7 @@ def test_ties_that_float32_cannot_see_are_found():
 
     entry = dataclasses.replace(CATALOG["elu"], function=rounded_twice)
     with pytest.raises(AssertionError, match="misrounded"):
-        check(entry, entry.samples.index({"alpha": 2.5}), jnp.bfloat16)
+        check(Case(entry, {"alpha": 2.5}), jnp.bfloat16)
 
 
 def test_a_wrong_derivative_by_a_parameter_is_found():

@@ -92,6 +92,24 @@ over_cases = pytest.mark.parametrize(
     ("name", "options"), CASES, ids=lambda p: p if isinstance(p, str) else "-".join(p) or "default"
 )
 over_modules = pytest.mark.parametrize("name", NNX)
+
+
+def representatives() -> set[str]:
+    """The first module of each set of arguments: what Flax does to them it does alike to others."""
+    telling = ("num_parameters", "out_features", "num_features", "rngs", "axis")
+    first: dict[tuple, str] = {}
+    for name, module in NNX.items():
+        first.setdefault(tuple(a in arguments_of(module) for a in telling), name)
+    return set(first.values())
+
+
+over_kinds = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in representatives() else pytest.mark.thorough)
+        for name in NNX
+    ],
+)
 over_rooms = pytest.mark.parametrize("room", ROOMS)
 
 
@@ -202,7 +220,7 @@ def test_any_axis_may_hold_the_channels(room, name):
 DTYPES = (jnp.bfloat16, jnp.float16, jnp.float32, jnp.int32)
 
 
-@over_modules
+@over_kinds
 @over_rooms
 @jax.numpy_dtype_promotion("standard")  # strictly, a dense layer mixes no dtypes
 def test_a_dense_layer_promotes_and_an_activation_keeps_the_dtype_of_x(room, name):
@@ -270,7 +288,7 @@ def test_parameters_may_be_mapped_over(room, name):
         assert_close(y, layer.apply(parameters, X))
 
 
-@over_modules
+@over_kinds
 def test_nnx_makes_stacks_of_them_and_trains_them(name):
     """`vmap`, `scan`, `grad`, `jit` and an optimizer, over one module after another."""
     given = {**SIZES, "num_parameters": 6}
@@ -333,7 +351,7 @@ def test_nnx_gives_every_parameter_its_metadata(name):
         assert path[-1] == variable.get_metadata()["tag"]
 
 
-@over_modules
+@over_kinds
 def test_metadata_shards_parameters_and_gradients_and_results_follow(name):
     """Each parameter's last axis is sharded, explicitly, and so is that of the result."""
     sizes = {**dict.fromkeys(SIZES, 8), "num_parameters": 8, "reduction": 2}

@@ -31,6 +31,7 @@ def test_a_name_and_its_parameters_make_a_round_trip(case):
     assert jaxact.get(named) == named
 
 
+@pytest.mark.machinery
 @over(cases())
 def test_it_computes_what_the_function_does(case):
     named = jaxact.get(case.entry.name, **case.parameters)

@@ -68,6 +68,7 @@ def test_float32_inputs_have_one_value(case):
     assert differing(jnp.concatenate([case(part) for part in (xs[:777], xs[777:])]), expected) == 0
 
 
+@pytest.mark.machinery
 @over(typical_cases())
 def test_constants_may_be_evaluated_while_tracing(case):
     x = case.inputs()

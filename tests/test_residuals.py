@@ -32,9 +32,16 @@ from benchmarks.networks import NETWORKS
 from benchmarks.results import Results
 
 SHAPE = (32, FEATURES)
-_EITHER_WAY = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+_EITHER_WAY = pytest.mark.parametrize(
+    "compiled",
+    [pytest.param(False, id="eager"), pytest.param(True, id="jit", marks=pytest.mark.machinery)],
+)
 _DTYPES = pytest.mark.parametrize(
-    "dtype", [jnp.bfloat16, jnp.float32], ids=lambda d: jnp.dtype(d).name
+    "dtype",
+    [
+        pytest.param(jnp.bfloat16, id="bfloat16"),
+        pytest.param(jnp.float32, id="float32", marks=pytest.mark.machinery),
+    ],
 )
 
 

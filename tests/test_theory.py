@@ -88,6 +88,7 @@ def test_moments_are_exact_for_unit_narrow_and_far_inputs(case):
     assert_moments_are_exact(case, -15.0, 1.0, reach=27.0)
 
 
+@pytest.mark.machinery
 @over(TYPICAL)
 def test_a_function_has_the_moments_of_its_name(case):
     """Also where the catalogue is not asked, and the kinks have to be found."""
@@ -189,6 +190,7 @@ def test_an_initializer_has_the_variance_of_the_gain(mode, fan, keeps, distribut
     assert kernel.var() == pytest.approx(expected, rel=5 * math.sqrt(2 / kernel.size))
 
 
+@pytest.mark.machinery
 @over(TYPICAL)
 def test_signals_keep_their_second_moment_through_a_flax_layer(case):
     init = initializer(case.entry.name, **case.parameters)
@@ -230,32 +232,29 @@ def mean_field(case: Case) -> MeanField:
     return MeanField(name, weight_std, BIAS_STD, **parameters)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)  # of the laws, which follow each other
 @np.errstate(over="ignore", invalid="ignore")  # a signal may leave a fixed point that is unstable
-def propagated(width: int, depth: int) -> dict[str, np.ndarray]:
-    """Two inputs of correlation 0.6 in a random network of each activation: f(h) in all layers.
+def propagated(case: Case, width: int, depth: int) -> np.ndarray:
+    """Two inputs of correlation 0.6 in a random network: the activation's values in all layers.
 
-    All networks have the same weights, up to the scale; the first pre-activations are random.
+    The first pre-activations are random.
     """
     random = np.random.default_rng(0)
 
     def normal(*shape: int) -> np.ndarray:
         return random.standard_normal(shape, np.float32)
 
-    weight_stds = [np.float32(mean_field(case).weight_std) for case in TYPICAL]
+    weight_std = np.float32(mean_field(case).weight_std)
     first = normal(width, 2) @ np.linalg.cholesky([[1, 0.6], [0.6, 1]]).T.astype(np.float32)
-    signals = [[np.asarray(case(first))] for case in TYPICAL]
+    layers = [np.asarray(case(first))]
     for _ in range(depth):
         weights, bias = normal(width, width) / np.float32(math.sqrt(width)), normal(width, 1)
-        last = [std * layers[-1] for std, layers in zip(weight_stds, signals, strict=True)]
-        h = weights @ np.hstack(last) + np.float32(BIAS_STD) * bias
-        for case, layers, own in zip(TYPICAL, signals, np.split(h, len(TYPICAL), 1), strict=True):
-            layers.append(np.asarray(case(own)))
-    named = zip(map(repr, TYPICAL), signals, strict=True)
-    return {name: np.array(layers, np.float64) for name, layers in named}
+        h = weights @ (weight_std * layers[-1]) + np.float32(BIAS_STD) * bias
+        layers.append(np.asarray(case(h)))
+    return np.array(layers, np.float64)
 
 
-@pytest.mark.xdist_group("propagated")
+@pytest.mark.machinery
 @pytest.mark.parametrize("size", NETWORKS)
 @over(CONTINUOUS)
 def test_variances_propagate_as_the_variance_map_says(case, size):
@@ -268,7 +267,7 @@ def test_variances_propagate_as_the_variance_map_says(case, size):
     """
     network, width = mean_field(case), size[0]
     expected, error, before, added = 1.0, 0.0, 1.0, []
-    for signal in propagated(*size)[repr(case)][:, :, 0]:
+    for signal in propagated(case, *size)[:, :, 0]:
         measured = network.weight_std**2 * np.mean(signal**2) + BIAS_STD**2
         sampling = network.weight_std**2 * np.std(signal**2) / math.sqrt(width)
         error = math.hypot(network.variance_slope(expected) * error, sampling)
@@ -281,14 +280,14 @@ def test_variances_propagate_as_the_variance_map_says(case, size):
     assert abs(np.mean(added)) <= 5 / math.sqrt(len(added))
 
 
-@pytest.mark.xdist_group("propagated")
+@pytest.mark.machinery
 @pytest.mark.parametrize("size", NETWORKS)
 @over(CONTINUOUS)
 def test_correlations_propagate_as_the_correlation_map_says(case, size):
     """Within 5 standard errors, from layer to layer: the first two, and every tenth."""
     network, (width, depth) = mean_field(case), size
     variance, correlation = 1.0, 0.6
-    for layer, signals in enumerate(propagated(*size)[repr(case)]):
+    for layer, signals in enumerate(propagated(case, *size)):
         covariance = network.weight_std**2 * signals.T @ signals / width + BIAS_STD**2
         if covariance[0, 0] > 1.5 * covariance[1, 1] or covariance[1, 1] > 1.5 * covariance[0, 0]:
             return  # an unstable fixed point is left: the map is one for inputs of one variance
@@ -304,6 +303,7 @@ def test_correlations_propagate_as_the_correlation_map_says(case, size):
             break
 
 
+@pytest.mark.machinery
 @over(CONTINUOUS)
 def test_slopes_are_derivatives_of_the_maps(case):
     network, step = mean_field(case), 1e-4
@@ -311,6 +311,7 @@ def test_slopes_are_derivatives_of_the_maps(case):
     assert network.variance_slope(0.8) == pytest.approx(difference / (2 * step), rel=1e-5)
 
 
+@pytest.mark.machinery
 @over(TYPICAL)
 def test_fixed_points_stay_where_they_are(case):
     network = mean_field(case)
@@ -328,6 +329,7 @@ def test_fixed_points_stay_where_they_are(case):
             assert after == pytest.approx(point.correlation, abs=1e-10)
 
 
+@pytest.mark.machinery
 @over(TYPICAL)
 def test_the_edge_of_chaos_is_where_gradients_keep_their_size_at_a_fixed_point(case):
     for bias_std in (0.0, BIAS_STD):
