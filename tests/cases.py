@@ -23,6 +23,11 @@ import jaxact
 SIXTEEN_BITS = (jnp.bfloat16, jnp.float16)
 DTYPES = (*SIXTEEN_BITS, jnp.float32, jnp.float64)
 EVERYDAY = (jnp.bfloat16, jnp.float32)  # the formats that every activation is tested in
+USUAL = (
+    *EVERYDAY,
+    jnp.int32,
+    jnp.complex64,
+)  # and a number of each other sort, to be refused or cast
 FEATURES = 60  # divisible by whatever groups or halves features
 
 

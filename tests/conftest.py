@@ -9,7 +9,7 @@ import itertools
 
 import jax
 import pytest
-from cases import EVERYDAY, Case, representatives, variants
+from cases import USUAL, Case, representatives, variants
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -60,9 +60,9 @@ def pytest_collection_modifyitems(items):
 def is_for_every_activation(item, settings: set[str]) -> bool:
     """Whether a test is more than one of the machinery, in the usual formats and settings."""
     parameters = item.callspec.params
-    case, dtype = parameters.get("case"), parameters.get("dtype", EVERYDAY[0])
+    case, dtype = parameters.get("case"), parameters.get("dtype", USUAL[0])
     is_usual = not isinstance(case, Case) or repr(case) in settings
-    return is_usual and dtype in EVERYDAY and not item.get_closest_marker("machinery")
+    return is_usual and dtype in USUAL and not item.get_closest_marker("machinery")
 
 
 def pytest_runtest_teardown(item, nextitem):

@@ -20,20 +20,26 @@ from cases import (
     variants,
 )
 
-pytestmark = pytest.mark.machinery
+machinery = pytest.mark.machinery
 LEADING = [(), (2,), (2, 3), (2, 1, 3), (0,), (2, 0)]  # with features: rank 1 to 4, and empty ones
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
 @over(cases())
-def test_the_result_has_the_shape_of_the_input(case):
-    """Over an axis, all axes before it stay as they are."""
-    for leading in LEADING:
-        shape = (*leading, FEATURES)
-        y = jax.eval_shape(case, *case.inputs(shape))
-        assert y.shape[: len(leading)] == leading
-        assert case.entry.kind == "axis" or y.shape == shape
+def test_the_result_has_the_shape_and_the_dtype_of_the_input(case, dtype):
+    """And the gradient; over an axis, all axes before it stay as they are."""
+    with precision(dtype):
+        for leading in LEADING:
+            x = case.inputs((*leading, FEATURES), dtype)
+            y = jax.eval_shape(case, *x)
+            assert y.shape[: len(leading)] == leading
+            assert case.entry.kind == "axis" or y.shape == x[0].shape
+            assert y.dtype == dtype
+        slopes = jax.eval_shape(gradient(case), *x)
+        assert all((g.shape, g.dtype, g.weak_type) == (x[0].shape, dtype, False) for g in slopes)
 
 
+@machinery
 @over(typical_cases("elementwise", "random", "gate"))
 def test_a_scalar_gives_a_scalar(case):
     x = case.inputs(())
@@ -41,6 +47,7 @@ def test_a_scalar_gives_a_scalar(case):
     assert all(g.shape == () for g in gradient(case)(*x))
 
 
+@machinery
 @over(typical_cases())
 def test_nothing_gives_nothing(case):
     x = case.inputs((0, FEATURES))
@@ -48,9 +55,10 @@ def test_nothing_gives_nothing(case):
     assert all(g.shape == x[0].shape for g in gradient(case)(*x))
 
 
+@machinery
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
 @over(typical_cases())
-def test_the_result_and_the_gradient_have_the_dtype_of_the_input(case, dtype):
+def test_results_and_gradients_are_finite_and_keep_the_dtype_outside_of_programs(case, dtype):
     with precision(dtype):
         x = case.inputs(dtype=dtype)
         for array in (case(*x), *gradient(case)(*x)):
@@ -59,6 +67,7 @@ def test_the_result_and_the_gradient_have_the_dtype_of_the_input(case, dtype):
             assert np.all(np.isfinite(array))
 
 
+@machinery
 @pytest.mark.parametrize(
     "dtype", [jnp.float8_e4m3fn, jnp.float8_e5m2], ids=lambda d: jnp.dtype(d).name
 )
@@ -71,7 +80,7 @@ def test_eight_bits_are_the_float32_result_rounded_once(case, dtype):
 
 
 @pytest.mark.parametrize("dtype", [jnp.int8, jnp.uint8, jnp.int32, jnp.bool_])
-@pytest.mark.parametrize("x64", [False, True])
+@pytest.mark.parametrize("x64", [False, pytest.param(True, marks=machinery)])
 @over(variants())
 def test_integers_become_the_default_float_unless_the_docstring_keeps_them(case, dtype, x64):
     with jax.enable_x64(x64):
@@ -86,6 +95,7 @@ def test_integers_become_the_default_float_unless_the_docstring_keeps_them(case,
         assert_close(y.astype(default), floating.astype(y.dtype).astype(default), ulps=1)
 
 
+@machinery
 @over(typical_cases("elementwise", "random", "gate"))
 def test_a_python_scalar_stays_weakly_typed(case):
     x = (0.3,) * case.arity
@@ -107,6 +117,7 @@ class Wrapped:
         return self.array
 
 
+@machinery
 @over(variants())
 def test_lists_and_numpy_arrays_and_wrapped_arrays_are_taken(case):
     x = case.inputs()
@@ -148,6 +159,7 @@ def test_what_is_no_number_is_refused(case, wrong):
         case(*(jax.random.key(0),) * case.arity)
 
 
+@machinery
 @over(typical_cases())
 def test_nothing_is_traced_or_compiled_again(case):
     """Eager calls and their derivatives, with numbers and with arrays for the parameters."""
@@ -182,6 +194,7 @@ def test_nothing_is_traced_or_compiled_again(case):
     assert compiled._cache_size() == 1
 
 
+@machinery
 @over(cases("random"))
 def test_randomness_comes_from_the_key_alone(case):
     (x,) = case.inputs()
@@ -196,6 +209,7 @@ def test_randomness_comes_from_the_key_alone(case):
         case(x, key=7)
 
 
+@machinery
 @over(cases("random"))
 def test_the_gradient_sees_the_draw_of_the_value(case):
     (x,) = case.inputs()

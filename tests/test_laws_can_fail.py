@@ -343,10 +343,15 @@ DEFECTS = [
     ),
     (v.test_not_a_number_stays_in_its_row, in_rows(mixes_the_batch)),
     (v.test_not_a_number_stays_in_its_row, in_rows(swallows_nan)),
-    (c.test_the_result_has_the_shape_of_the_input, planted(drops_an_axis)),
+    (c.test_the_result_has_the_shape_and_the_dtype_of_the_input, planted(drops_an_axis), SINGLE),
+    (c.test_the_result_has_the_shape_and_the_dtype_of_the_input, planted(widens), HALF),
     (c.test_a_scalar_gives_a_scalar, planted(gives_scalars_an_axis)),
     (c.test_nothing_gives_nothing, planted(divides_by_the_size)),
-    (c.test_the_result_and_the_gradient_have_the_dtype_of_the_input, planted(widens), HALF),
+    (
+        c.test_results_and_gradients_are_finite_and_keep_the_dtype_outside_of_programs,
+        planted(widens),
+        HALF,
+    ),
     (
         c.test_eight_bits_are_the_float32_result_rounded_once,
         planted(rounds_often),
