@@ -227,8 +227,8 @@ class Portable:
     def product(cls, x: Array, factor: Array | float) -> tuple[Array, Array | None]:
         """factor * x and what rounding took from it."""
         high = factor * x
-        if isinstance(factor, float) and abs(math.frexp(factor)[0]) in (0.0, 0.5):
-            return high, None  # a power of two rounds nothing
+        if isinstance(factor, float) and not 0.5 < abs(math.frexp(factor)[0]) < 1:
+            return high, None  # 0, a power of two and what is not finite round nothing
         bits = (jnp.finfo(x.dtype).nmant + 1) // 2
         head = cls.short(x, bits)
         if isinstance(factor, float):

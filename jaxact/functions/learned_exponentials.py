@@ -182,7 +182,7 @@ def _roots_below(alpha_n: float, beta: float):
 
     None where there are none, as there are if 0 < beta < alpha_n, or far out.
     """
-    if not 0 < beta < alpha_n * (1 - 1e-6):
+    if not 0 < beta < alpha_n * (1 - 1e-6) < math.inf:
         return None
     with localcontext() as context:
         context.prec = 50

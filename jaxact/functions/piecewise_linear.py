@@ -84,7 +84,7 @@ def srelu(
 
 def _line(m, x, start, slope):
     """start + slope * (x - start), exact also beside its root where both parameters are numbers."""
-    if is_number(start) and is_number(slope) and start and slope:
+    if is_number(start) and is_number(slope) and 0 < abs(start * slope) < math.inf:
         root = Fraction(start) * (1 - 1 / Fraction(slope))
         if abs(root) < 2.0**100:
             return -slope * m.distance(two_parts(root, x), x)

@@ -123,7 +123,7 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
 def _star_relu(m, x, scale, bias):
     r = m.at_least(x, 0.0)
     y = scale * r * r + bias
-    if not (is_number(scale) and is_number(bias) and scale * bias < 0):
+    if not (is_number(scale) and is_number(bias) and -math.inf < scale * bias < 0):
         return y
     # Beside its root the sum cancels: from half the root on, the function is a product.
     square = Fraction(-bias) / Fraction(scale)
