@@ -49,11 +49,12 @@ def pytest_collection_modifyitems(items):
     chosen, settings = representatives(), set(map(repr, variants()))
     for item in items:
         name = activation_of(item)
-        if name and not item.get_closest_marker("xdist_group"):
+        if name is None:
+            continue
+        if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(name))
         by_hand = item.get_closest_marker("aot")  # anyway, and then of all
-        everyday = name in chosen or by_hand or is_for_every_activation(item, settings)
-        if name and not everyday:
+        if not (name in chosen or by_hand or is_for_every_activation(item, settings)):
             item.add_marker(pytest.mark.thorough)
 
 
