@@ -81,6 +81,8 @@ def _dyt(m, x, alpha, scale, bias):
 
 
 def _dyt_parts(m, x, alpha, scale, bias):
+    if not (is_number(alpha) and is_number(scale)):
+        return _dyt(m, x, alpha, scale, bias), None  # learned: as fast as it is elsewhere
     y, low = _scaled_tanh_parts(m, x, scale, alpha)
     if low is None or (is_number(bias) and bias == 0):
         return y + bias, low

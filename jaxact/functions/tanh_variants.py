@@ -108,10 +108,6 @@ def _scaled_tanh_by_alpha(m, x, alpha, beta):
     return _scaled_tanh(m, x, 1.0, beta)
 
 
-def _scaled_tanh_by_alpha_parts(m, x, alpha, beta):
-    return _scaled_tanh_parts(m, x, 1.0, beta)
-
-
 def _scaled_tanh_slope_by_alpha(m, x, alpha, beta):
     return _scaled_tanh_slope(m, x, 1.0, beta)
 
@@ -176,10 +172,7 @@ SCALED_TANH = Kernel(
         beta=_scaled_tanh_slope_by_beta,
     ),
     alpha=Kernel(
-        _scaled_tanh_by_alpha,
-        x=_scaled_tanh_slope_by_alpha,
-        alpha=lambda m, x, alpha, beta: 0 * x,
-        parts=_scaled_tanh_by_alpha_parts,
+        _scaled_tanh_by_alpha, x=_scaled_tanh_slope_by_alpha, alpha=lambda m, x, alpha, beta: 0 * x
     ),
     beta=Kernel(
         _scaled_tanh_by_beta,
@@ -187,7 +180,6 @@ SCALED_TANH = Kernel(
         beta=Kernel(_scaled_tanh_by_beta_twice, parts=_scaled_tanh_by_beta_twice_parts),
         parts=_scaled_tanh_by_beta_parts,
     ),
-    parts=_scaled_tanh_parts,
     output=FromOutput(lambda m, y, alpha, beta: (beta / alpha) * ((alpha - y) * (alpha + y))),
 )
 
