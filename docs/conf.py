@@ -26,6 +26,8 @@ exclude_patterns = ["_site", "activations/_numbers.md"]
 
 default_role = "py:obj"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 84
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
 napoleon_custom_sections = ["Accuracy", "Edges", "Source"]
 napoleon_use_ivar = True

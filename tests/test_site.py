@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
+import jaxact
 from jaxact import CATALOG
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -94,6 +95,12 @@ def test_every_activation_has_a_card_and_a_page(site):
         if entry.function.__module__.startswith("jaxact."):
             assert f"{name}.html" in cards
             assert "curves" in (site / "activations" / f"{name}.html").read_text()
+
+
+def test_what_to_cite_is_this_version():
+    text = (DOCS.parent / "CITATION.cff").read_text()
+    assert f"\nversion: {jaxact.__version__}\n" in text
+    assert text.startswith("cff-version: 1.2.0\n")
 
 
 def test_a_formula_that_is_not_the_librarys_is_refused(monkeypatch):

@@ -56,7 +56,7 @@ def _wrong(library: str) -> int:
 
 def _share(errors: Iterable[float]) -> str:
     errors = list(errors)
-    return f"{100 * sum(e <= ROUNDED for e in errors) / len(errors):.0f} %"
+    return f"{100 * sum(e <= ROUNDED for e in errors) / len(errors):.0f}\N{NO-BREAK SPACE}%"
 
 
 def _kept(function: str) -> dict[str, float]:

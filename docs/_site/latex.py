@@ -1,6 +1,5 @@
 """Expressions as LaTeX."""
 
-import re
 from fractions import Fraction
 
 from .expressions import (
@@ -27,22 +26,22 @@ NAMES = {
     "tanh": r"\tanh",
     "sinh": r"\sinh",
     "cosh": r"\cosh",
-    "sech": r"\operatorname{sech}",
+    "sech": r"\mathrm{sech}",
     "atan": r"\arctan",
-    "sign": r"\operatorname{sign}",
-    "erf": r"\operatorname{erf}",
-    "erfc": r"\operatorname{erfc}",
-    "softplus": r"\operatorname{softplus}",
+    "sign": r"\mathrm{sign}",
+    "erf": r"\mathrm{erf}",
+    "erfc": r"\mathrm{erfc}",
+    "softplus": r"\mathrm{softplus}",
     "sigmoid": r"\sigma",
     "Phi": r"\Phi",
     "phi": r"\varphi",
 }
 ABBREVIATIONS = {  # what a reader may have to be told
     "sigmoid": r"\sigma(u) = \frac{1}{1 + e^{-u}}",
-    "softplus": r"\operatorname{softplus}(u) = \log(1 + e^{u})",
-    "Phi": r"\Phi(u) = \frac{1}{2} \operatorname{erfc}\left(-\frac{u}{\sqrt{2}}\right)",
+    "softplus": r"\mathrm{softplus}(u) = \log(1 + e^{u})",
+    "Phi": r"\Phi(u) = \frac{1}{2} \mathrm{erfc}\left(-\frac{u}{\sqrt{2}}\right)",
     "phi": r"\varphi(u) = \frac{1}{\sqrt{2 \pi}} e^{-u^{2} / 2}",
-    "sech": r"\operatorname{sech}(u) = \frac{1}{\cosh(u)}",
+    "sech": r"\mathrm{sech}(u) = \frac{1}{\cosh(u)}",
 }
 X = Symbol("x")
 SUM, PRODUCT, POWER = range(3)  # how tightly a place binds
@@ -158,8 +157,8 @@ def _row(factors: list[Expression]) -> str:
     text = ""
     for factor in sorted(factors, key=_rank):
         shown = latex(factor, PRODUCT)
-        words = re.search(r"[a-z]{2}", text.replace("\\left", "")) or "\\mathrm" in shown
-        text += (r" \, " if text and words else " ") + shown
+        apart = "mathrm" in text + shown or _rank(factor) == _rank(Call("log", X))
+        text += (r" \, " if text and apart else " ") + shown
     return text.strip()
 
 
