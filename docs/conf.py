@@ -25,11 +25,11 @@ extensions = [
 exclude_patterns = ["_site", "activations/_numbers.md"]
 
 default_role = "py:obj"
-autodoc_typehints = "signature"
+autodoc_typehints = "none"  # what they may be, docstrings say in words
 autodoc_preserve_defaults = True
-python_maximum_signature_line_length = 84
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
 napoleon_custom_sections = ["Accuracy", "Edges", "Source"]
+napoleon_attr_annotations = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 

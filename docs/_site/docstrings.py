@@ -9,12 +9,23 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Runs before napoleon, which is told of the sections in conf.py."""
     app.connect("autodoc-process-docstring", _formulas_are_literal, priority=100)
     app.connect("autodoc-skip-member", _fields_are_described)
+    app.connect("autodoc-process-signature", _objects_have_no_source)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _fields_are_described(app, what, name, obj, skip: bool, options) -> bool | None:
-    """The fields of a named tuple stand in its docstring already."""
-    return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field") else None
+    """Fields of named tuples and defaults of dataclasses stand in the class's docstring already."""
+    is_field = (getattr(obj, "__doc__", None) or "").startswith("Alias for field")
+    is_default = what == "class" and "." not in getattr(obj, "__qualname__", ".")
+    return True if is_field or is_default else None
+
+
+def _objects_have_no_source(app, what, name, obj, options, signature, returned):
+    """A default that has no literal is "..."; Flax's own two arguments are left out."""
+    if signature is None:
+        return None
+    signature = re.sub(r"=<(?:[^<>]|<[^<>]*>)*>", "=...", signature)
+    return re.sub(r", parent=.*, name=None\)$", ")", signature), returned
 
 
 def _formulas_are_literal(app, what, name, obj, options, lines: list[str]) -> None:

@@ -311,7 +311,7 @@ def number(x: float) -> str:
         return "—"
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
-    return f"{x + 0.0:.4g}".replace("-", "−")
+    return f"{0.0 if abs(x) < 1e-12 else x:.4g}".replace("-", "−")
 
 
 # --- All of them ----------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ function addSliders(place, activation, changed) {
   }
   if (place.children.length) {
     const reset = document.createElement("button");
-    reset.textContent = "as it was";
+    reset.textContent = "reset";
     reset.addEventListener("click", () => {
       addSliders(place, activation, changed);
       changed(typical(activation));
