@@ -229,7 +229,7 @@ def _xielu(m, x, alpha_p, alpha_n, beta):
         (root, rest), _, bend, slope = roots
         distance, low = m.difference(m.clamp(x, -64.0, 0.0), root)
         beyond = bend * _exp_less_line(m, distance) + slope * (distance + (low - rest))
-        below = jnp.where(x < 0.4 * root, beyond, below)
+        below = jnp.where(x < max(0.6 * root, -1.0), beyond, below)
     below = jnp.where(x < -60, (beta - alpha_n) * x - alpha_n, below)
     return jnp.where(x > 0, above, below)
 

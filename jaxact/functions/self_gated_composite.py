@@ -6,6 +6,7 @@ that are exact.
 """
 
 import math
+from decimal import Decimal
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -13,7 +14,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .. import _normal as normal
-from .._arithmetic import DROP, LIFT, polynomial
+from .._arithmetic import DROP, LIFT, polynomial, two_parts
+from .._beside_roots import beside_root
 from .._catalog import activation
 from .._derivatives import Kernel
 
@@ -90,7 +92,18 @@ def _logish_slope(m, x):
     above = _LN2 + (log + near * (e / ((1 + e) * (2 + e))))
     excess = e * (3 + 4 * e) * inverse
     factor = (1 + near) + excess + r * (1 + excess)
-    return jnp.where(up, above, gate.lifted / ((1 + e) * (1 + 2 * e)) * factor * DROP)
+    slope = jnp.where(up, above, gate.lifted / ((1 + e) * (1 + 2 * e)) * factor * DROP)
+    return beside_root(_exact_logish_slope, -2.0, -1.0, 0.15)(m, x, slope)
+
+
+def _exact_logish_slope(x):
+    w = x.exp()
+    return (1 + w / (1 + w)).ln() + x * w / ((1 + w) * (1 + 2 * w))
+
+
+def _exact_logish_curvature(x):
+    w = x.exp()
+    return w * (2 + x + w * (6 + w * (4 - 2 * x))) / ((1 + w) * (1 + 2 * w)) ** 2
 
 
 def _logish_curvature(m, x):
@@ -99,7 +112,8 @@ def _logish_curvature(m, x):
     e, left, right = gate.e, 2 + near, 4 - 2 * near
     bend = jnp.where(up, right + e * (6 + e * left), left + e * (6 + e * right))
     d = (1 + e) * jnp.where(up, 2 + e, 1 + 2 * e)
-    return gate.lifted * bend / (d * d) * DROP
+    curvature = gate.lifted * bend / (d * d) * DROP
+    return beside_root(_exact_logish_curvature, -3.0, -2.0, 0.15)(m, x, curvature)
 
 
 LOGISH = Kernel(_logish, x=Kernel(_logish_slope, x=_logish_curvature))
@@ -256,9 +270,11 @@ def _serf(m, x):
     square = jnp.where(s.up, 0.0, s.high * s.high)
     count = 8 if x.dtype == jnp.float32 else 16
     series = polynomial(
-        -square, *(_SLOPE_AT_0 / (math.factorial(k) * (2 * k + 1)) for k in range(count, -1, -1))
+        -square, *(_SLOPE_AT_0 / (math.factorial(k) * (2 * k + 1)) for k in range(count, 0, -1))
     )
-    return jnp.where(s.up, x * _erf(m, s), s.x * (s.log * series) * DROP)
+    high, low = two_parts(_SLOPE_AT_0, x)
+    p = s.x * s.log
+    return jnp.where(s.up, x * _erf(m, s), (p * (low - square * series) + p * high) * DROP)
 
 
 def _serf_slope(m, x):
@@ -274,7 +290,8 @@ def _serf_slope(m, x):
         square, *(2.0**k / math.prod(range(3, 2 * k + 2, 2)) for k in range(count, 0, -1))
     )
     factor = (1 + s.x) + t + (1 + t) * (a + (1 + a) * excess)
-    below = steep * (s.lifted / (1 + s.e)) * factor * DROP
+    high, low = two_parts(_SLOPE_AT_0, x)
+    below = s.lifted * (s.density * DROP * (factor * low + factor * high)) / (1 + s.e) * DROP
     return jnp.where(s.up, _erf(m, s) + s.x * (steep / (1 + s.e)), below)
 
 
@@ -392,7 +409,8 @@ def _tanh_excess(square):
 
 def _phish(m, x):
     rise, valley = _phish_above(m, x), _phish_below(m, x)
-    below = valley.a * valley.part * (1 + valley.excess) * DROP
+    v = valley.a * valley.part
+    below = (v + v * valley.excess) * DROP
     y = jnp.where(x > 0, x * rise.tanh, below)
     # Beside zero it is x^2 / 2, a tie for some 16-bit x, and somewhat more or less on either side.
     eps = float(jnp.finfo(x.dtype).eps)
@@ -420,7 +438,24 @@ def _phish_curvature(m, x):
     t = normal.tail_slope_factor(m, a)
     missing = 2 * a * v * (valley.density * DROP) * (t * t)
     below = valley.density * (normal.square_curvature_factor(m, a) - missing) * (1 - v * v)
-    return jnp.where(x > 0, rise.steep * above, below) * DROP
+    curvature = jnp.where(x > 0, rise.steep * above, below) * DROP
+    return beside_root(_exact_phish_curvature, 1.0, 1.5, 0.15)(m, x, curvature)
+
+
+_PI = Decimal("3.14159265358979323846264338327950288419716939937511")
+
+
+def _exact_phish_curvature(x):
+    density = (-x * x / 2).exp() / (2 * _PI).sqrt()
+    term = total = x
+    for odd in range(3, 151, 2):
+        term *= x * x / odd
+        total += term
+    below = Decimal("0.5") + density * total
+    slope = below + x * density
+    d = (-2 * x * below).exp()
+    tanh, steep = (1 - d) / (1 + d), 4 * d / (1 + d) ** 2
+    return steep * (2 * slope + x * ((2 - x * x) * density - 2 * tanh * slope * slope))
 
 
 PHISH = Kernel(_phish, x=Kernel(_phish_slope, x=_phish_curvature))

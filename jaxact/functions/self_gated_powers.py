@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 
 from .._arguments import is_number, require
 from .._arithmetic import DROP, LIFT, polynomial
+from .._beside_roots import beside_root
 from .._catalog import activation
 from .._derivatives import Kernel
 from .self_gated_composite import TANH_SERIES
@@ -297,8 +298,11 @@ def _tanh_of_softplus(m, x, beta) -> _Tanh:
     g = _power(m, -x, 2 * beta, 1.0)
     d, v = g.value * DROP, 0.5 * m.at_most(g.exponent, 1.0)
     # (1 - D) / (1 + D), or its series in v where the dividend would cancel
-    series = polynomial(v * v, *reversed(TANH_SERIES[: 9 if x.dtype == jnp.float32 else 18]))
-    near = jnp.where(g.closed, v, beta * g.log) * series
+    count = 9 if x.dtype == jnp.float32 else 18
+    excess = v * v * polynomial(v * v, *reversed(TANH_SERIES[1:count]))
+    u, a = _half_log(g)
+    rising = 2 * beta * 2.0**LIFT * u
+    near = jnp.where(g.closed, v + v * excess, rising + rising * (a + (1 + a) * excess))
     far = jnp.where(g.closed, 1 - d, (1 - d) * 2.0**LIFT) / (1 + d)
     return _Tanh(g, d, jnp.where(v < 0.5, near, far))
 
@@ -317,14 +321,25 @@ def _beta_mish_slope(m, x, beta):
     # Below zero the two cancel at a root. With u = tanh(log(1 + exp(x)) / 2) = e / (2 + e), and
     # softplus(x) = 2 u (1 + a), the sum is this product with one factor that vanishes there:
     u, a = _half_log(g)
-    square = g.exponent * g.exponent
+    exponent = 4 * beta * (u + u * a)
+    square = exponent * exponent
     excess = square * polynomial(
         square, *(1 / math.factorial(2 * k + 1) for k in range(_terms(x), 0, -1))
     )
     factor = (1 + near) + u + (1 + u) * (a + (1 + a) * excess)
-    factored = 2 * beta * (g.lifted / (2 + g.e)) * steep * factor / (1 + u)
+    factored = 4 * beta * (g.lifted * (t.d * factor)) / (q * (s * s))
     below = jnp.where((near < -0.5) & (square < 8), factored, below)
-    return jnp.where(g.closed, above, below * DROP)
+    slope = jnp.where(g.closed, above, below * DROP)
+    if not isinstance(beta, float):
+        return slope
+    reach = 0.25 / max(1.0, 0.5 * beta)
+    return beside_root(_exact_beta_mish_slope, -0.1 / beta, -2 - 2 / beta, reach, beta)(m, x, slope)
+
+
+def _exact_beta_mish_slope(x, beta):
+    w = x.exp()
+    d = (-2 * beta * (1 + w).ln()).exp()
+    return (1 - d) / (1 + d) + 4 * beta * x * w / (1 + w) * d / (1 + d) ** 2
 
 
 def _terms(x):

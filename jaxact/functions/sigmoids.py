@@ -1,6 +1,7 @@
 """Sigmoids: functions that level off on both sides."""
 
 import math
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import Array
@@ -8,7 +9,7 @@ from jax.typing import ArrayLike
 
 from .. import _normal as normal
 from .._arguments import is_number, require, require_ordered
-from .._arithmetic import DROP, LIFT, is_short
+from .._arithmetic import DROP, LIFT, is_short, polynomial
 from .._catalog import activation
 from .._derivatives import FromMask, FromOutput, Kernel
 
@@ -385,8 +386,11 @@ def soft_clipping(x: ArrayLike, p: float) -> Array:
     return SOFT_CLIPPING(x, p)
 
 
-def _mirrored(m, x, p):
-    """Whether x > 1/2, y = x or else 1 - x, 2^LIFT exp(-abs(p y)), and exp(p (y - 1))."""
+def _mirrored(m, x, p, less: Callable[[Array], Array] | None = None):
+    """Whether x > 1/2, y = x or else 1 - x, 2^LIFT exp(-abs(p y)), and e = exp(p (y - 1)).
+
+    For y < 0 the exponent may be `less(e)` less.
+    """
     near = m.clamp(x, -(2.0**60), 2.0**60)
     upper = near > 0.5
     high, low = m.difference(near, 1.0)
@@ -395,14 +399,24 @@ def _mirrored(m, x, p):
     product, rest = m.product(closer, p)
     low = p * jnp.where(upper & (closer == y), -low, 0.0)
     rest = low if rest is None else low + rest
-    lifted = m.exp(-m.absolute(product), jnp.where(product < 0, rest, -rest), lift=LIFT)
-    return upper, y, lifted, m.exp(m.at_least(p * (y - 1), m.lowest(x)))
+    e = m.exp(m.at_least(p * (y - 1), m.lowest(x)))
+    below = rest if less is None else rest - less(e)
+    lifted = m.exp(-m.absolute(product), jnp.where(product < 0, below, -rest), lift=LIFT)
+    return upper, y, lifted, e
 
 
 def _soft_clipping(m, x, p):
-    upper, y, lifted, e = _mirrored(m, x, p)
+    share = math.exp(-p)
+
+    def less(e):
+        """-log((1 - exp(-p)) / (1 + e)), in the exponent a rounding less than as a factor."""
+        e = m.at_most(e, 0.03)
+        return e * polynomial(-e, *(1 / k for k in range(5, 0, -1))) - math.log1p(-share)
+
+    slight = share < 0.03 and x.dtype == jnp.float32
+    upper, y, lifted, e = _mirrored(m, x, p, less if slight else None)
     below = y < 0
-    first = jnp.where(below, lifted * (-math.expm1(-p) / (1 + e)), lifted)
+    first = lifted if slight else jnp.where(below, lifted * (-math.expm1(-p) / (1 + e)), lifted)
     logarithm = m.log1p(first, first * DROP)
     inside = y + (logarithm - m.log1p(e * 2.0**LIFT, e)) / p * DROP
     part = jnp.where(below, logarithm / p * DROP, inside)

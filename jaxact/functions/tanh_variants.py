@@ -55,7 +55,14 @@ def scaled_tanh(x: ArrayLike, alpha: ArrayLike = 1.7159, beta: ArrayLike = 2 / 3
 def _scaled_tanh(m, x, alpha, beta):
     info = jnp.finfo(x.dtype)
     is_line = m.absolute(x) < float(info.tiny) / float(info.eps)  # beta * x may vanish there
-    return jnp.where(is_line, alpha * beta * x, alpha * m.tanh(beta * x))
+    return jnp.where(is_line, alpha * beta * x, alpha * _tanh_of_product(m, x, beta))
+
+
+def _tanh_of_product(m, x, beta):
+    """tanh(beta x) with what rounding takes from the product."""
+    a, rest, sign = _twice(m, x, beta)
+    minus = m.expm1(-m.at_most(a, -m.lowest(x)), -rest)
+    return m.with_sign(-minus, sign) / (2 + minus)
 
 
 def _scaled_tanh_parts(m, x, alpha, beta):
