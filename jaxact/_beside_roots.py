@@ -86,6 +86,7 @@ def _fitted(
             differences[i] = rise / (ds[i] - ds[i - step])
     result: list[Decimal] = []
     for d, c in zip(reversed(ds), reversed(differences), strict=True):  # Newton's form, multiplied
-        moved = [a - d * b for a, b in zip([*result, Decimal(0)], [Decimal(0), *result])]
+        pairs = zip([*result, Decimal(0)], [Decimal(0), *result], strict=True)
+        moved = [a - d * b for a, b in pairs]
         result = [*moved[:-1], moved[-1] + c] if result else [c]
     return tuple(map(float, result))

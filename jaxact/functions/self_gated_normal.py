@@ -96,9 +96,9 @@ GELU = Kernel(_gelu, x=Kernel(_gelu_slope, x=_gelu_curvature))
 
 
 def _gelu_tanh(m, x):
-    near = m.clamp(x, -curve.farthest(x), curve.farthest(x))
-    lifted, e = curve.decay(m, m.absolute(near))
-    return jnp.where(x >= 0, x, near * lifted * DROP) / (1 + e)
+    a = m.at_most(m.absolute(x), curve.farthest(x))
+    lifted, e = curve.decay(m, a)
+    return jnp.where(x >= 0, x, a * lifted * -DROP) / (1 + e)
 
 
 def _gelu_tanh_slope(m, x):
