@@ -209,8 +209,8 @@ def serf(x: ArrayLike) -> Array:
         Array of the shape and float dtype of `x`.
 
     Accuracy:
-        float32: value 4, slope 5.5, curvature 6.5 ULP, tails included, away from the derivatives' own
-        roots. 16 bits: correctly rounded but for at most 5 of the 65,536 inputs.
+        float32: value 4, slope 5.5, curvature 6.5 ULP, tails included, away from the derivatives'
+        own roots. 16 bits: correctly rounded but for at most 5 of the 65,536 inputs.
 
     Edges:
         serf(-inf) = -0, serf(inf) = inf, with slopes 0 and 1. NaN gives NaN, with slope NaN.
