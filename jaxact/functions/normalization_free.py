@@ -55,7 +55,7 @@ def dyt(
 
     Accuracy:
         float32: value 4, slope 5, curvature 6 ULP, tails included. 16 bits: correctly rounded
-        but for at most 24 of the 65,536 inputs. (Measured with bias 0; with another, the value's
+        but for at most 8 of the 65,536 inputs. (Measured with bias 0; with another, the value's
         error is that much of the larger of its two terms.)
 
     Edges:

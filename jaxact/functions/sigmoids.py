@@ -406,14 +406,14 @@ def _mirrored(m, x, p, less: Callable[[Array], Array] | None = None):
 
 
 def _soft_clipping(m, x, p):
-    share = math.exp(-p)
+    share, small = math.exp(-p), 0.03 if x.dtype == jnp.float32 else 0.001
 
     def less(e):
         """-log((1 - exp(-p)) / (1 + e)), in the exponent a rounding less than as a factor."""
-        e = m.at_most(e, 0.03)
+        e = m.at_most(e, small)
         return e * polynomial(-e, *(1 / k for k in range(5, 0, -1))) - math.log1p(-share)
 
-    slight = share < 0.03 and x.dtype == jnp.float32
+    slight = share < small
     upper, y, lifted, e = _mirrored(m, x, p, less if slight else None)
     below = y < 0
     first = lifted if slight else jnp.where(below, lifted * (-math.expm1(-p) / (1 + e)), lifted)
