@@ -223,7 +223,7 @@ def serf(x: ArrayLike) -> Array:
 
     Example:
         >>> jaxact.serf(jnp.array([-2.0, 0.0, 2.0]))
-        Array([-0.28491497,  0.        ,  1.9947393 ], dtype=float32)
+        Array([-0.28491494,  0.        ,  1.9947393 ], dtype=float32)
     """
     return SERF(x)
 

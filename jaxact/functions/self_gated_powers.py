@@ -279,7 +279,7 @@ def beta_mish(x: ArrayLike, beta: ArrayLike = 1.5) -> Array:
 
     Example:
         >>> jaxact.beta_mish(jnp.array([-2.0, 0.0, 2.0]))
-        Array([-0.37624872,  0.        ,  1.9932362 ], dtype=float32)
+        Array([-0.37624878,  0.        ,  1.9932362 ], dtype=float32)
     """
     if is_number(beta):
         require(beta > 0, "jaxact.beta_mish", "beta", beta, "be positive")
