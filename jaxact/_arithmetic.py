@@ -206,7 +206,7 @@ class Portable:
 
         A sum that is one of 16-bit ties but for what 24 bits cannot hold moves off the tie.
         """
-        y, rest = cls.sum_in_two_parts(high, low)
+        y, rest = cls.sum_in_two_parts(high, jnp.where(jnp.isfinite(low), low, 0.0))
         info, integer = jnp.finfo(y.dtype), np.int64 if y.dtype == jnp.float64 else np.int32
         half = integer(1 << (info.nmant - jnp.finfo(dtype).nmant - 1))
         bits = lax.bitcast_convert_type(lax.stop_gradient(y), integer)

@@ -229,7 +229,7 @@ def _apl_kernel(count: int) -> Kernel:
             rest = (0.0 if rest is None else rest) + slope * jnp.where(ahead, lost, 0.0)
             y, lost = m.difference(y, term)
             low = low + (lost - rest)
-        return _with_limits(m, x, y), jnp.where(jnp.isfinite(low), low, 0.0)
+        return _with_limits(m, x, y), low
 
     @named("x", *names)
     def _pieces(m, x, *parameters):
