@@ -104,3 +104,11 @@ def test_a_chinese_page_quotes_the_same_numbers(page):
     ours = [NUMBER.findall(q) for q in quotations(page, "实测")]
     theirs = [NUMBER.findall(q) for q in quotations(DOCS / "tutorial" / page.name, "Measured:")]
     assert [sorted(numbers) for numbers in ours] == [sorted(numbers) for numbers in theirs]
+
+
+def test_a_page_that_is_wrong_is_found_out(tmp_path):
+    page = tmp_path / "page.md"
+    for wrong in ("```pycon\n>>> 1 + 1\n3\n```\n", "```python\nassert 1 + 1 == 3\n```\n"):
+        page.write_text(wrong)
+        with pytest.raises(AssertionError):
+            run(page)
