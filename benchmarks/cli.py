@@ -110,7 +110,9 @@ def _instructions(given: argparse.Namespace) -> None:
 
 
 def _overhead(given: argparse.Namespace) -> None:
-    rows = _collect(overhead.measure_all(given.functions), ["import", *given.functions])
+    rows = _collect(
+        overhead.measure_all(given.functions, given.steps), ["import", *given.functions]
+    )
     results = Results("overhead", environment.describe(jax.devices()[0]), rows)
     _report(results, [overhead.table(rows)], given)
 
@@ -323,6 +325,8 @@ def _add_overhead(commands: Any) -> None:
         default=",".join(names),
         help="what jax.nn has too, comma-separated; all unless given",
     )
+    _add_names(parser, "--steps", overhead.STEPS)
+    parser.set_defaults(steps=list(overhead.STEPS))
     _add_output(parser)
 
 

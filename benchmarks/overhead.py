@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -23,9 +23,7 @@ from .results import OverheadRow
 
 FEW = (2, 2)  # elements
 LAYERS, BATCH, FEATURES = 50, 8, 16
-CALL = (30, 300)  # rounds, calls in each
-GRADIENT = (15, 10)
-NETWORK = (5, 1)
+STEPS = {"call": (30, 300), "gradient": (15, 10), "network": (3, 1)}  # rounds, calls in each
 IMPORT = 7  # times
 LIBRARIES = (jaxact, jax.nn)
 
@@ -47,28 +45,38 @@ def shared() -> list[str]:
     ]
 
 
-def measure_all(names: Sequence[str]) -> Iterator[list[OverheadRow]]:
+def measure_all(
+    names: Sequence[str], steps: Collection[str] = tuple(STEPS)
+) -> Iterator[list[OverheadRow]]:
     """Yields the cost of importing, then that of each function."""
     yield [_import()]
     for name in names:
-        yield measure(name)
+        yield measure(name, steps)
 
 
-def measure(name: str) -> list[OverheadRow]:
-    """Calls a function and its gradient, and compiles a network of it: both libraries in turn."""
+def measure(name: str, steps: Collection[str] = tuple(STEPS)) -> list[OverheadRow]:
+    """Calls a function and its gradient, and compiles a network of it: both libraries in turn.
+
+    Args:
+        name: the function.
+        steps: which of these, keys of `STEPS`.
+    """
     functions = [getattr(library, name) for library in LIBRARIES]
     x = jnp.linspace(0.1, 0.9, FEW[0] * FEW[1]).reshape(FEW)
     gradients = [jax.grad(_summed(function)) for function in functions]
     weights = jnp.ones((LAYERS, FEATURES, FEATURES))
+    calls = {
+        "call": [lambda f=f: f(x) for f in functions],
+        "gradient": [lambda g=g: g(x) for g in gradients],
+        "network": [lambda f=f: _compile(f, weights) for f in functions],
+    }
     rows = []
-    for what, calls, (rounds, repeats) in (
-        ("call", [lambda f=f: f(x) for f in functions], CALL),
-        ("gradient", [lambda g=g: g(x) for g in gradients], GRADIENT),
-        ("network", [lambda f=f: _compile(f, weights) for f in functions], NETWORK),
-    ):
+    for what in steps:
         if what == "network" and functions[0](weights[0]).shape != weights[0].shape:
             continue
-        for library, seconds in zip(LIBRARIES, _interleaved(calls, rounds, repeats), strict=True):
+        for library, seconds in zip(
+            LIBRARIES, _interleaved(calls[what], *STEPS[what]), strict=True
+        ):
             rows.append(_row(name, what, library.__name__, seconds))
     return rows
 
@@ -126,7 +134,7 @@ def table(rows: Sequence[OverheadRow]) -> Table:
     taken = {(row.function, row.what, row.library): row.microseconds for row in rows}
     found = Table(title="Overhead", caption="microseconds of jaxact, and times those of jax.nn")
     found.add_column("function")
-    steps = [what for what in dict.fromkeys(row.what for row in rows)]
+    steps = list(dict.fromkeys(row.what for row in rows))
     for what in steps:
         found.add_column(what, justify="right")
     for name in dict.fromkeys(row.function for row in rows):
