@@ -4,7 +4,7 @@ Beside jax.nn, for each function that it has. Calls are of few elements, which X
 where it hands more work than that to a thread and the hand-over is what one would measure.
 """
 
-import inspect
+import functools
 import statistics
 import subprocess
 import sys
@@ -25,6 +25,7 @@ FEW = (2, 2)  # elements
 LAYERS, BATCH, FEATURES = 50, 8, 16
 STEPS = {"call": (30, 300), "gradient": (15, 10), "network": (3, 1)}  # rounds, calls in each
 IMPORT = 7  # times
+EXACT = "exact_gelu"
 LIBRARIES = (jaxact, jax.nn)
 
 _IMPORT = """
@@ -36,13 +37,9 @@ print(time.perf_counter() - start)
 
 
 def shared() -> list[str]:
-    """The functions of jax.nn that jaxact has too and that take one array."""
-    return [
-        name
-        for name in sorted(vars(jax.nn))
-        if callable(getattr(jaxact, name, None)) and not inspect.isclass(getattr(jax.nn, name))
-        if name != "one_hot"  # it is jax.nn's
-    ]
+    """The functions of jax.nn that jaxact has too, and GELU without approximation."""
+    names = [name for name in vars(jax.nn) if callable(getattr(jaxact, name, None))]
+    return sorted({*names, EXACT} - {"one_hot"})  # which is jax.nn's own
 
 
 def measure_all(
@@ -61,7 +58,12 @@ def measure(name: str, steps: Collection[str] = tuple(STEPS)) -> list[OverheadRo
         name: the function.
         steps: which of these, keys of `STEPS`.
     """
-    functions = [getattr(library, name) for library in LIBRARIES]
+    functions = [
+        functools.partial(library.gelu, approximate=False)
+        if name == EXACT
+        else getattr(library, name)
+        for library in LIBRARIES
+    ]
     x = jnp.linspace(0.1, 0.9, FEW[0] * FEW[1]).reshape(FEW)
     gradients = [jax.grad(_summed(function)) for function in functions]
     weights = jnp.ones((LAYERS, FEATURES, FEATURES))
