@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec as P
@@ -33,8 +34,15 @@ class Spread:
     def rows(self, arrays: Any) -> Any:
         """Returns arrays with a row for each network, each device having its own rows."""
         networks = np.minimum(np.arange(self._filled), self._number - 1)
-        filled = jax.tree.map(lambda a: a[networks], arrays)
-        return jax.device_put(filled, NamedSharding(self._mesh, P(AXIS)))
+        own = NamedSharding(self._mesh, P(AXIS))
+
+        def placed(rows: Any) -> Any:
+            if jnp.issubdtype(rows.dtype, jax.dtypes.prng_key):
+                words = placed(jax.random.key_data(rows))
+                return jax.random.wrap_key_data(words, impl=jax.random.key_impl(rows))
+            return jax.device_put(np.asarray(rows)[networks], own)
+
+        return jax.tree.map(placed, arrays)
 
     def share(self, arrays: Any) -> Any:
         """Returns arrays that every device has for itself."""

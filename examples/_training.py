@@ -76,8 +76,7 @@ class Ensemble:
         num_seeds: int,
         devices: Sequence[Any] | None = None,
     ):
-        def start(pair: tuple[Array, Array], _: None) -> tuple[nnx.GraphDef, Learner]:
-            seed, rate = pair
+        def start(seed: Array, rate: Array) -> tuple[nnx.GraphDef, Learner]:
             initial, order = jax.random.split(jax.random.key(seed))
             graphdef, parameters, others = nnx.split(create(nnx.Rngs(initial)), nnx.Param, ...)
             parameters, others = nnx.as_pure((parameters, others))
@@ -86,9 +85,10 @@ class Ensemble:
 
         self.num_networks = len(rates) * num_seeds
         self.spread = Spread(devices or jax.devices(), self.num_networks)
-        seeds = np.tile(np.arange(num_seeds), len(rates))
-        pairs = self.spread.rows((seeds, np.repeat(np.asarray(rates, np.float32), num_seeds)))
-        self._graphdef, self._learners = self.spread.each(start)(pairs, None)
+        seeds = jnp.tile(jnp.arange(num_seeds), len(rates))
+        each_rate = jnp.repeat(jnp.asarray(rates), num_seeds)
+        self._graphdef, learners = jax.vmap(start)(seeds, each_rate)
+        self._learners = self.spread.rows(learners)
         self._optimizer = optimizer
         self._training = self.spread.share(dataset.training)
         self._held_out = [self.spread.share(batch) for batch in batches(dataset.held_out)]

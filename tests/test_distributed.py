@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROCESSES = 2
-SECONDS = 60  # far more than it takes, so that a failure ends
+SECONDS = 240  # far more than it takes, also on a busy machine, so that a failure ends
 
 TRAINING = textwrap.dedent(
     """
@@ -135,6 +135,7 @@ def trained(folder: Path) -> list[dict[str, np.ndarray]]:
     finally:
         for process in started:
             process.kill()
+            process.communicate()
     return [dict(np.load(output)) for output in outputs]
 
 
