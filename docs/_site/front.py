@@ -48,7 +48,7 @@ def numbers() -> str:
         figures.append(
             (
                 f"{bfloat16:.1f} times",
-                f"as fast backward as jax.nn in bfloat16, {float32:.1f} times in float32, on a CPU: "
+                f"as fast backward as jax.nn in bfloat16, {float32:.1f} in float32, on a CPU: "
                 f"geometric means over the {len(ratios[0])} functions timed that both have",
             )
         )
