@@ -60,12 +60,10 @@ def by_parameters() -> Iterator[Any]:
             if not isinstance(value, float):
                 continue  # what has entries is for a law of its own
             for dtype in DTYPES:
-                usual = repr(case) in typical
                 quick = dtype == np.float32 or (dtype == jnp.bfloat16 and case.entry.name in first)
-                if usual or dtype != np.float64:
-                    marks = [] if usual and quick else pytest.mark.thorough
-                    label = f"{case}-by-{name}-{np.dtype(dtype).name}"
-                    yield pytest.param(case, name, dtype, id=label, marks=marks)
+                marks = [] if quick and repr(case) in typical else pytest.mark.thorough
+                label = f"{case}-by-{name}-{np.dtype(dtype).name}"
+                yield pytest.param(case, name, dtype, id=label, marks=marks)
 
 
 @pytest.mark.parametrize(("case", "name", "dtype"), list(by_parameters()))
