@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from .expressions import (
     HALF,
+    ZERO,
     Call,
     Comparison,
     Expression,
@@ -14,6 +15,7 @@ from .expressions import (
     Sum,
     Symbol,
     Where,
+    derivative,
     power,
     product,
 )
@@ -163,8 +165,10 @@ def _row(factors: list[Expression]) -> str:
 
 
 def _rank(factor: Expression) -> int:
-    """Numbers first, then parameters, the input, sums, functions."""
+    """Numbers first, then what does not depend on the input, the input, sums, functions."""
     base = factor.base if isinstance(factor, Power) else factor
+    if not isinstance(base, Number) and derivative(base, X) == ZERO:
+        base = Symbol("constant")
     order = (Number, Symbol, Sum, Product, Power, Call, Extreme, Where)
     return 2 * order.index(type(base)) + (base == X)
 

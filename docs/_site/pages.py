@@ -270,7 +270,7 @@ def _costs(s: Subject) -> str:
             text += f"| {recipe} | {' | '.join(cells)} |\n"
     if timed:
         libraries = list(dict.fromkeys(name for _, of in timed for name in of))
-        text += "\n## Speed\n\nNanoseconds per element.\n\n"
+        text += "\n## Speed\n\nNanoseconds per element ([how](../speed.md)).\n\n"
         text += f"| device | mode | dtype | shape | {' | '.join(libraries)} |\n"
         text += f"|---|---|---|---|{'--:|' * len(libraries)}\n"
         for case, of in timed:
