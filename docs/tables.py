@@ -28,7 +28,7 @@ def functions_table() -> str:
         "|---|---|---|---|",
     ]
     for entry in sorted(jaxact.CATALOG.values(), key=lambda e: (e.family, e.name)):
-        stated = any(entry.ulps) or entry.kind in ("elementwise", "gate")  # others by rows
+        by_element = any(entry.ulps) or entry.kind in ("elementwise", "gate")
         bounds = " / ".join(f"{u:g}" for u in entry.ulps) if by_element else "in its docstring"
         call = f"`{entry.name}{_signature(entry.function)}`"
         rows.append(f"| {call} | {entry.family.replace('_', ' ')} | {bounds} | {entry.source} |")
