@@ -19,6 +19,8 @@ from jaxact import CATALOG, Entry
 DOCS = Path(__file__).parents[1] / "docs"
 MEASURED = DOCS / "accuracy" / "cpu.csv"
 ORDERS = ("value", "slope", "curvature")
+UNIVERSAL = (4.0, 7.0, 10.0)  # of float32 and float64; the same as in test_accuracy.py
+NEAR_ROOT = 4.0  # in eps times the derivative's largest magnitude within 1/8
 RESOLUTION = 2.0**-12  # in ULP: what is measured as less is exact
 
 ENTRIES = pytest.mark.parametrize(
@@ -69,6 +71,28 @@ def check_bounds(entry: Entry) -> None:
         found = worst(entry, "ulp", dtype="float32", order=order)
         tight = math.ceil(2 * (found - RESOLUTION)) / 2
         assert tight <= bound <= tight + 0.5, f"{order}: {found} ULP measured, {bound} promised"
+
+
+@ENTRIES
+def test_what_was_measured_lies_within_the_bounds_for_all(entry):
+    for row in measured(entry):
+        check_row(row)
+
+
+def check_row(row: dict[str, str]) -> None:
+    """Asserts the bounds that hold for every function."""
+    narrow = row["dtype"] in ("bfloat16", "float16")
+    bound = 0.5 + 2**-10 if narrow else UNIVERSAL[ORDERS.index(row["order"])]
+    assert float(row["ulp"]) <= bound, f"{row} exceeds {bound} ULP"
+    assert float(row["near_root"]) <= NEAR_ROOT, f"{row} is inexact beside its root"
+
+
+def test_a_row_out_of_bounds_is_found():
+    row = {"dtype": "float32", "order": "slope", "ulp": "6.9", "near_root": "3.9"}
+    check_row(row)
+    for figure in ({"ulp": "7.1"}, {"near_root": "4.1"}, {"order": "value"}):
+        with pytest.raises(AssertionError):
+            check_row({**row, **figure})
 
 
 @ENTRIES

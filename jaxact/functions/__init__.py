@@ -17,6 +17,11 @@ from .gates import (
     reglu as reglu,
     swiglu as swiglu,
 )
+from .hard_sigmoids import (
+    hard_sigmoid as hard_sigmoid,
+    hard_tanh as hard_tanh,
+    sparse_sigmoid as sparse_sigmoid,
+)
 from .identity import identity as identity
 from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru as isru
 from .learned_exponentials import (
@@ -84,13 +89,10 @@ from .shrinkage import (
     tanh_shrink as tanh_shrink,
 )
 from .sigmoids import (
-    hard_sigmoid as hard_sigmoid,
-    hard_tanh as hard_tanh,
     laplace as laplace,
     sigmoid as sigmoid,
     soft_clipping as soft_clipping,
     soft_sign as soft_sign,
-    sparse_sigmoid as sparse_sigmoid,
     tanh as tanh,
 )
 from .signed_rectifiers import brelu as brelu, crelu as crelu
