@@ -202,10 +202,11 @@ def mark(program: Program, depends: Sequence[bool]) -> list[bool]:
 def _mark_step(step: Step, flags: list[bool]) -> list[bool]:
     parameters = step.equation.params
     if step.is_(scan_p):
-        return _mark_loop(step.bodies[0], flags, parameters["num_consts"], parameters["num_carry"])
+        return _mark_loop(step.bodies[0], flags, scan_carry(step))
     if step.is_(while_p):
-        (body,), constants = step.bodies, parameters["body_nconsts"]
-        return _mark_loop(body, flags[parameters["cond_nconsts"] :], constants, len(step.outputs))
+        constants = parameters["body_nconsts"]
+        carry = slice(constants, constants + len(step.outputs))
+        return _mark_loop(step.bodies[0], flags[parameters["cond_nconsts"] :], carry)
     if step.is_(cond_p):
         branches = [mark(body, flags[1:]) for body in step.bodies]
         return [flags[0] or any(branch) for branch in zip(*branches, strict=True)]
@@ -214,13 +215,28 @@ def _mark_step(step: Step, flags: list[bool]) -> list[bool]:
     return [any(flags)] * len(step.outputs)
 
 
-def _mark_loop(body: Program, flags: list[bool], constants: int, carried: int) -> list[bool]:
+def scan_carry(step: Step) -> slice:
+    """Which inputs a scan carries round: constants come before them, and rows after.
+
+    It is told from ranks: JAX keeps it under names that change from release to release.
+    """
+    (body,) = step.bodies
+
+    def in_rows(outside: Sequence[Atom], inside: Sequence[Atom]) -> int:
+        pairs = zip(outside, inside, strict=True)
+        return sum(len(a.aval.shape) > len(b.aval.shape) for a, b in pairs)
+
+    end = len(step.inputs) - in_rows(step.inputs, body.inputs)
+    carried = len(step.outputs) - in_rows(step.outputs, body.outputs)
+    return slice(end - carried, end)
+
+
+def _mark_loop(body: Program, flags: list[bool], carry: slice) -> list[bool]:
     """Marks the body until what is carried round depends on nothing more."""
     flags = list(flags)
-    carry = slice(constants, constants + carried)
     while True:
         results = mark(body, flags)
         after = [a or b for a, b in zip(flags[carry], results, strict=False)]
         if after == flags[carry]:
-            return after + results[carried:]
+            return after + results[len(after) :]
         flags[carry] = after

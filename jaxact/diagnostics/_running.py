@@ -10,7 +10,7 @@ from jax import Array, lax
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, Var, jaxpr_as_fun
 from jax.extend.core.primitives import cond_p, remat_p, scan_p, while_p
 
-from ._programs import Atom, Constant, Program, Site, Step, flatten, mark
+from ._programs import Atom, Constant, Program, Site, Step, flatten, mark, scan_carry
 from ._sites import find_sites, is_activation
 
 Readings = dict[Site, Any]
@@ -152,26 +152,26 @@ def _cond(step: Step, arguments, sites, probes, handler: Handler):
 
 def _scan(step: Step, arguments, sites, probes, handler: Handler):
     (body,), parameters = step.bodies, step.equation.params
-    constants, carried = parameters["num_consts"], parameters["num_carry"]
-    fixed, start = arguments[:constants], arguments[constants : constants + carried]
+    carry = scan_carry(step)
+    fixed, start, own = arguments[: carry.start], arguments[carry], arguments[carry.stop :]
     inside = _inside(body, sites, handler)
 
     def round_(carry, each):
         probes, rows = each
         results, readings = inside(probes, *fixed, *carry, *rows)
-        return results[:carried], (results[carried:], readings)
+        return results[: len(start)], (results[len(start) :], readings)
 
-    carry, (stacked, readings) = lax.scan(
+    results, (stacked, readings) = lax.scan(
         round_,
         start,
-        (probes, arguments[constants + carried :]),
+        (probes, own),
         length=parameters["length"],
         reverse=parameters["reverse"],
         unroll=parameters["unroll"],
     )
     if body.loops[-1].over == "steps":
         readings = [handler.pool(reading) for reading in readings]
-    return [*carry, *stacked], readings
+    return [*results, *stacked], readings
 
 
 def _while(step: Step, arguments, sites, probes, handler: Handler):

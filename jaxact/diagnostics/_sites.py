@@ -13,7 +13,7 @@ from jax.extend.core.primitives import cond_p, custom_jvp_call_p, jit_p, scan_p,
 
 from .._catalog import CATALOG, Entry
 from ._catalogue import POINTS, UNKNOWN, same_values
-from ._programs import Atom, Constant, Loop, Program, Site, Step, Variable
+from ._programs import Atom, Constant, Loop, Program, Site, Step, Variable, scan_carry
 
 
 def is_activation(equation: JaxprEqn) -> bool:
@@ -71,7 +71,7 @@ def _loop(step: Step) -> tuple[Loop, ...]:
     if not step.is_(scan_p):
         return ()
     parameters = step.equation.params
-    own = step.inputs[parameters["num_consts"] + parameters["num_carry"] :]
+    own = step.inputs[scan_carry(step).stop :]
     layers = bool(own) and not any(a.depends for a in own)
     return (Loop("layers" if layers else "steps", parameters["length"], parameters["reverse"]),)
 

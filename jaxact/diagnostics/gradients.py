@@ -15,7 +15,7 @@ from jax.core import Tracer
 from jax.extend.core.primitives import scan_p
 
 from ._models import Model, disassemble
-from ._programs import Program, Site, Variable
+from ._programs import Program, Site, Variable, scan_carry
 from ._reports import Report, keys, names, numbered, unrolled
 from ._running import run, trace
 
@@ -440,8 +440,7 @@ def _first_use(program: Program, variable: Variable) -> tuple[tuple[int, ...], i
                 return (number,), 0
             (body,), parameters = step.bodies, step.equation.params
             inside, _ = _first_use(body, body.inputs[place])
-            split = place >= parameters["num_consts"] + parameters["num_carry"]
-            layers = split and body.loops[-1].over == "layers"
+            layers = place >= scan_carry(step).stop and body.loops[-1].over == "layers"
             return (number, *inside), parameters["length"] if layers else 0
     return (len(program.steps),), 0
 
