@@ -283,11 +283,14 @@ def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
         info = jnp.iinfo(x.dtype)
         bounds = [int(min(max(number or 0, info.min), info.max)) for number in how.numbers]
         return kernel.value(Portable, x, *bounds)
-    if kernel.is_exact(how.numbers):
+    exact = kernel.is_exact(how.numbers)
+    if exact and x.dtype != jnp.bfloat16:
         return kernel.value(Portable, x, *how.numbers)
     dtype = compute_dtype(x, *arrays)
 
     def compute(m, x, *arrays):
+        if exact and m is Portable:
+            return kernel.value(m, x, *how.numbers)
         wide = [m.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
         y = kernel.wide(m, x.dtype, wide[0], *_merge(how.numbers, wide[1:]))
         return m.narrow(y, x.dtype) if y.dtype != x.dtype else y
