@@ -10,6 +10,7 @@ its argument is not positive and its result can carry a factor 2^LIFT: then the 
 activation stays a normal number for as long as the true result is one.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -128,6 +129,9 @@ class Portable:
             return e if low is None else e + e * short_expm1(low)
         # Where exp(v) would be subnormal, the factor goes into the exponent beforehand.
         deep = v < Portable.lowest(v) / 2
+        if low is None and v.dtype == jnp.float32:
+            high, rest = _split_exactly(lift)
+            return jnp.exp(jnp.where(deep, v + high, v)) * jnp.where(deep, rest, 2.0**lift)
         high, rest = _split(lift * _LN2)
         low = jnp.where(deep, rest, 0.0) + (0.0 if low is None else low)
         e = jnp.exp(jnp.where(deep, v + high, v))
@@ -296,8 +300,11 @@ class Cpu(Portable):
         rounded = bits + (
             np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1))
         )  # to nearest, ties to even
-        # Rounding may carry a NaN over to 0: XLA's logarithms return one with all bits set.
-        kept = jnp.where(jnp.isnan(y), np.uint32(0x7FC00000), rounded)
+        # Rounding may carry a NaN over to 0: XLA's logarithms return one with all bits set. It is
+        # told by its bits, for if y had a second use, XLA would write it to memory first where it
+        # ends in a division.
+        is_nan = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)
+        kept = jnp.where(is_nan, np.uint32(0x7FC00000), rounded)
         return lax.bitcast_convert_type((kept >> 16).astype(jnp.uint16), jnp.bfloat16)
 
     @staticmethod
@@ -395,6 +402,19 @@ def _split(constant: float) -> tuple[float, float]:
     """A constant in two parts, the first so short that adding it to a number rounds the least."""
     high = round(constant * 2**12) / 2**12
     return high, constant - high
+
+
+@functools.cache
+def _split_exactly(lift: int) -> tuple[float, float]:
+    """2^lift as exp(high) times a number that float32 holds, as nearly as there is one.
+
+    `high` is as short as that of `_split`, and larger by less than 1/16.
+    """
+    start = math.ceil(lift * _LN2 * 2**12)
+    highs = [(start + step) / 2**12 for step in range(2**8)]
+    rests = {high: math.exp(lift * _LN2 - high) for high in highs}
+    high = min(rests, key=lambda high: abs(float(np.float32(rests[high])) / rests[high] - 1))
+    return high, float(np.float32(rests[high]))
 
 
 def short_expm1(x: Array) -> Array:
