@@ -17,6 +17,7 @@ from . import (
     clock,
     compare,
     environment,
+    goals,
     instructions,
     libraries,
     machine,
@@ -101,9 +102,9 @@ def _memory(given: argparse.Namespace) -> None:
 
 
 def _instructions(given: argparse.Namespace) -> None:
+    device = TARGETS[instructions.TARGET].device()  # before anything makes JAX look for devices
     what = given.functions, given.modes, given.dtypes
     names = [case.function for case in instructions.cases_of(*what)]
-    device = TARGETS[instructions.TARGET].device()
     rows = _collect(instructions.measure_all(*what), names)
     results = Results("instructions", environment.describe(device), rows)
     _report(results, tables.instruction_tables(rows), given)
@@ -126,6 +127,12 @@ def _compare(given: argparse.Namespace) -> int:
         f"{regressions} of {len(changes)} cases cost over {given.threshold:.0%} more than before",
     )
     return 1 if regressions else 0
+
+
+def _goals(given: argparse.Namespace) -> int:
+    found = goals.goals(given.results.rows)
+    _console().print(tables.goal_table(found), environment.headline(given.results.environment))
+    return 0 if all(goal.is_met for goal in found) else 1
 
 
 def _monitor(given: argparse.Namespace) -> None:
@@ -198,6 +205,7 @@ def _parser() -> options.Parser:
     _add_overhead(commands)
     _add_monitor(commands)
     _add_compare(commands)
+    _add_goals(commands)
     _add_plot(commands)
     return parser
 
@@ -362,6 +370,18 @@ def _add_compare(commands: Any) -> None:
         default=0.1,
         help="growth that is a regression: %(default)s",
     )
+
+
+def _add_goals(commands: Any) -> None:
+    parser = commands.add_parser(
+        "goals",
+        help="which goals of speed a result file reaches",
+        description="Exits with 1 if one is missed. What it needs: speed --modes "
+        "forward,vjp,forward+vjp on a CPU, with torch installed.",
+    )
+    parser.set_defaults(run=_goals)
+    kind = options.results_of("speed")
+    parser.add_argument("results", type=kind, metavar="RESULTS.json", help="what speed wrote")
 
 
 def _add_plot(commands: Any) -> None:

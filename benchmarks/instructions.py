@@ -34,7 +34,7 @@ COPY_BYTES_PER_SECOND = 4.3e12  # what copies reach on an H200, of 4.8e12 on pap
 ISSUED_PER_SECOND = 132 * 128 * 1.98e9  # cores, lanes that issue at once in each, clock
 
 KERNEL = re.compile(r"^\d+: kCustomKernel .*?(\S+) grid: \[(.*?)\] threads: \[(.*?)\]", re.M)
-SECTION = re.compile(r"^\.text\.(\S+):\n(.*?)\bEXIT ;", re.M | re.S)
+SECTION = re.compile(r"^\.text\.(\S+):\n(.*?/ +EXIT ;)", re.M | re.S)
 INSTRUCTION = re.compile(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)")
 
 
@@ -119,7 +119,7 @@ def _per_thread(code: str) -> Mapping[str, Count]:
     found = {}
     for name, body in SECTION.findall(code):
         names = [opcode for opcode in INSTRUCTION.findall(body) if opcode != "NOP"]
-        found[name] = Count(len(names) + 1, sum(opcode.startswith("MUFU") for opcode in names))
+        found[name] = Count(len(names), sum(opcode.startswith("MUFU") for opcode in names))
     return found
 
 

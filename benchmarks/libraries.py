@@ -23,7 +23,7 @@ from . import clock, sharding
 from .cases import Case, of_inputs, other_arrays
 from .layers import layer
 from .modes import MODES, Function
-from .residuals import residual_bytes
+from .residuals import traced_residual_bytes
 
 ECOSYSTEMS = {"jax.nn": "jax", "torch.nn.functional": "torch", "keras.activations": "keras"}
 PLAIN = SimpleNamespace(  # what formulas of the catalogue are written in
@@ -88,7 +88,7 @@ class JaxLibrary:
             return None
         mode = MODES[case.mode]
         program = functools.partial(mode.program, function)
-        facts: dict[str, Any] = {"residual_bytes": residual_bytes(function, *operands[0])}
+        facts: dict[str, Any] = {"residual_bytes": traced_residual_bytes(function, *operands[0])}
         if not mode.compiled:
             return Contender(library=self.name, call=lambda: program(*operands), **facts)
         build = clock.build(program, *operands)

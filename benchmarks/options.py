@@ -142,3 +142,15 @@ def results(text: str) -> Results:
         raise argparse.ArgumentTypeError(f"{text}: {error.strerror}") from None
     except MalformedResults as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def results_of(command: str) -> Callable[[str], Results]:
+    """A file that this command wrote."""
+
+    def parse(text: str) -> Results:
+        found = results(text)
+        if found.command != command:
+            raise argparse.ArgumentTypeError(f"{text} holds {found.command!r}, not {command!r}")
+        return found
+
+    return parse

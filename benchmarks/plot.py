@@ -31,11 +31,11 @@ STYLE: Any = {
     "ytick.color": INK,
     "svg.fonttype": "none",
 }
-CHARTS_IN_A_ROW = 3
-CHART_WIDTH, BAR_HEIGHT, MARGIN = 5.5, 0.13, 1.0  # inches
-ROOFLINE_HEIGHT = 4.5
+CHARTS_IN_A_ROW = 4
+CHART_WIDTH, BAR_HEIGHT, MARGIN = 4.2, 0.13, 1.0  # inches
+ROOFLINE_HEIGHT = 4.0
 OUTLIER = 4  # bars are cut at so many times the median; their figures tell the rest
-LABELS = 6  # so many points of a roofline are named: the lowest
+LABELS = 4  # so many points of a roofline are named: the farthest below the roof
 
 Bars = Mapping[str, Mapping[str, float]]  # length by activation, then by series
 
@@ -58,7 +58,8 @@ def save(results: Results, path: Path, kind: str = "bars") -> None:
     Raises:
         NothingToDraw: if there is no such chart of these results.
     """
-    figure = KINDS[kind](results)
+    with matplotlib.rc_context(STYLE):
+        figure = KINDS[kind](results)
     if path.suffix == ".html":
         svg = io.StringIO()
         figure.savefig(svg, format="svg")
@@ -167,29 +168,21 @@ def _draw_roofline(
     roof: Mapping[str, float],
     colors: Mapping[str, str],
 ) -> None:
-    bandwidth, peak = roof["gigabytes_per_second"], roof["gigaoperations_per_second"]
+    peak, distant = roof["gigaoperations_per_second"], roof["gigabytes_per_second"]
+    here = statistics.median(row.gigabytes_per_second * row.copies for row in rows)
     points = [(_intensity(row), (row.operations or 0) / row.nanoseconds) for row in rows]
-    lowest, highest = (
-        min(x for x, _ in points) / 2,
-        2 * max(peak / bandwidth, *(x for x, _ in points)),
-    )
-    ridge = peak / bandwidth
-    ax.plot([lowest, ridge, highest], [lowest * bandwidth, peak, peak], color=INK, linewidth=1.2)
-    ax.annotate(
-        f"copy beyond the caches: {bandwidth:.0f} GB/s",
-        (lowest, lowest * bandwidth),
-        xytext=(4, -10),
-        textcoords="offset points",
-        fontsize=7,
-    )
-    ax.annotate(
-        f"polynomial: {peak:.0f} Gop/s",
-        (highest, peak),
-        xytext=(0, 4),
-        textcoords="offset points",
-        fontsize=7,
-        ha="right",
-    )
+    lowest = min(x for x, _ in points) / 2
+    highest = 2 * max(peak / distant, *(x for x, _ in points))
+    for bandwidth, style, name in (
+        (here, "-", "copy of as many bytes"),
+        (distant, ":", "copy beyond the caches"),
+    ):
+        ridge = peak / bandwidth
+        label = f"{name}: {bandwidth:.0f} GB/s"
+        line = [lowest * bandwidth, peak, peak]
+        ax.plot([lowest, ridge, highest], line, style, color=INK, linewidth=1, label=label)
+    ax.plot([], [], " ", label=f"polynomials: {peak:.0f} billion a second")
+    ax.legend(fontsize=7, frameon=False, loc="lower right")
     for library in reversed(list(colors)):  # ours on top
         theirs = [p for row, p in zip(rows, points, strict=True) if row.library == library]
         if theirs:
@@ -202,8 +195,9 @@ def _draw_roofline(
             )
     ours = next(iter(colors))
     mine = [(row, p) for row, p in zip(rows, points, strict=True) if row.library == ours]
-    for row, point in sorted(mine, key=lambda m: m[1][1])[:LABELS]:
-        ax.annotate(activation(row), point, xytext=(4, -3), textcoords="offset points", fontsize=6)
+    for row, point in sorted(mine, key=lambda m: m[1][1] / min(peak, m[1][0] * here))[:LABELS]:
+        name = row.function
+        ax.annotate(name, point, xytext=(5, -2), textcoords="offset points", fontsize=6.5)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_title(title.replace(", ", "\n", 1))
@@ -225,9 +219,8 @@ def _sheet(results: Results, charts: int, height: float) -> tuple[Figure, list[A
     """A figure with so many charts of a height, and where and with what they were measured."""
     columns = min(charts, CHARTS_IN_A_ROW)
     lines = math.ceil(charts / columns)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure((columns * CHART_WIDTH, lines * height), layout="constrained")
-        axes = list(figure.subplots(lines, columns, squeeze=False).ravel())
+    figure = Figure((columns * CHART_WIDTH, lines * height), layout="constrained")
+    axes = list(figure.subplots(lines, columns, squeeze=False).ravel())
     for ax in axes[charts:]:
         ax.remove()
     for ax in axes[:charts]:

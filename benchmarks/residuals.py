@@ -8,14 +8,15 @@ import jax
 
 def residual_bytes(function: Callable[..., Any], *inputs: Any) -> float:
     """Bytes that `jax.vjp` keeps, per element of the first input; scalars do not count."""
+    leaves = jax.tree.leaves(jax.vjp(function, *inputs)[1])
+    kept = {id(leaf): leaf for leaf in leaves if leaf.size > 1}  # shared ones once
+    return sum(leaf.nbytes for leaf in kept.values()) / inputs[0].size
+
+
+def traced_residual_bytes(function: Callable[..., Any], *inputs: Any) -> float:
+    """The same without computing anything; `jaxact.backward.few_bit` keeps more while traced."""
     found: list[float] = []
-
-    def trace(*inputs):
-        leaves = jax.tree.leaves(jax.vjp(function, *inputs)[1])
-        kept = {id(leaf): leaf for leaf in leaves if leaf.size > 1}  # shared ones once
-        found.append(sum(leaf.nbytes for leaf in kept.values()) / inputs[0].size)
-
-    jax.eval_shape(trace, *inputs)
+    jax.eval_shape(lambda *inputs: found.append(residual_bytes(function, *inputs)), *inputs)
     return found[0]
 
 

@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 
 from .compare import OURS, Change
+from .goals import Goal
 from .grouping import activation, by_network, by_program, by_speed_conditions, grouped
 from .results import InstructionRow, MemoryRow, SpeedRow
 
@@ -101,6 +102,18 @@ def _instruction_table(title: str, rows: Sequence[InstructionRow]) -> Table:
             *(_figure(found[lib].special if lib in found else None, ".1f") for lib in libraries),
             style=None if ours.instructions <= ours.budget else "bold red",
         )
+    return table
+
+
+def goal_table(goals: Iterable[Goal]) -> Table:
+    """A line for each goal; those that are missed stand out."""
+    table = _table("goals")
+    table.add_column("goal", overflow="fold")
+    _add_figures(table, "wanted", "reached")
+    for goal in goals:
+        sign = "at most" if goal.at_most else "at least"
+        figures = f"{sign} {goal.wanted:g}", _figure(goal.reached, ".2f")
+        table.add_row(goal.name, *figures, style=None if goal.is_met else "bold red")
     return table
 
 

@@ -11,7 +11,17 @@ import jax.numpy as jnp
 import pytest
 
 import jaxact
-from benchmarks import cases, clock, libraries, machine, memory, speed
+from benchmarks import (
+    cases,
+    clock,
+    environment,
+    goals,
+    instructions,
+    libraries,
+    machine,
+    memory,
+    speed,
+)
 from benchmarks.cases import Case
 from benchmarks.cli import main
 from benchmarks.clock import Precision
@@ -322,7 +332,7 @@ def saved(tmp_path):
     def save(*rows):
         command = next(name for name, row in ROWS.items() if type(row) is type(rows[0]))
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
-        Results(command, {"commit": "0"}, list(rows)).write(path)
+        Results(command, environment.describe(jax.devices()[0]), list(rows)).write(path)
         return str(path)
 
     return save
@@ -494,3 +504,80 @@ def test_a_peer_takes_part_where_it_is_installed_unless_it_is_slow(monkeypatch):
     monkeypatch.setattr(libraries, "PEERS", dict.fromkeys(libraries.PEERS, lambda platform: OURS))
     assert len(libraries.installed("cpu")) == 1 + len(libraries.PEERS) - len(libraries.SLOW)
     assert len(libraries.installed("cpu", ["torch.compile"])) == 2
+
+
+# --- Goals -------------------------------------------------------------------------------------
+
+
+def rows_of(function, setting, **nanoseconds):
+    """Rows in every mode and dtype that goals look at, by library."""
+    return [
+        dataclasses.replace(
+            SPEED,
+            **{"function": function, "setting": setting, "mode": mode, "dtype": dtype},
+            **{"library": library.replace("_", "."), "nanoseconds": time, "copies": time},
+        )
+        for mode in (*goals.MODES, "forward+vjp")
+        for dtype in goals.DTYPES
+        for library, time in nanoseconds.items()
+    ]
+
+
+def test_goals_compare_with_jax_and_with_both_passes_of_torch():
+    rows = rows_of("mish", "", jaxact=1.0, jax_nn=3.0, torch=4.0)
+    smooth, torch, *_ = goals.goals(rows)
+    assert smooth.reached == pytest.approx(3)
+    assert smooth.is_met
+    assert torch.reached == pytest.approx(math.sqrt(4 * 2))  # forward, and both over two passes
+
+
+def test_piecewise_linear_functions_are_held_against_a_copy():
+    rows = rows_of("relu", "", jaxact=1.3, jax_nn=1.0, torch=1.0)
+    (copies,) = [goal for goal in goals.goals(rows) if goal.at_most]
+    assert copies.reached == pytest.approx(1.3)
+    assert not copies.is_met
+    assert all(found.row.function == "relu" for found in goals.slower(rows))
+    assert len(goals.slower(rows)) == 4
+
+
+def test_a_goal_that_was_not_measured_is_not_met():
+    assert not any(goal.is_met for goal in goals.goals([]))
+
+
+def test_missed_goals_give_exit_code_1(saved, capsys):
+    assert main(["goals", saved(SPEED)]) == 1
+    refuses(["goals", saved(MEMORY)], capsys)
+
+
+@pytest.mark.parametrize(("name", "linear"), [("hard_tanh", True), ("elu", False)])
+def test_what_is_piecewise_linear_shows_in_its_second_derivative(name, linear):
+    label = cases.typical_settings(CATALOG[name])[0]
+    assert goals.is_piecewise_linear((name, label)) == linear
+
+
+# --- Instructions ------------------------------------------------------------------------------
+
+MACHINE_CODE = """
+.text.fusion:
+        /*0000*/                   S2R R0, SR_TID.X ;
+        /*0010*/              @!P0 EXIT ;
+        /*0020*/                   MUFU.EX2 R1, R0 ;
+        /*0030*/                   NOP ;
+        /*0040*/                   EXIT ;
+.L_x_0:
+        /*0050*/                   BRA `(.L_x_0) ;
+"""
+
+
+def test_instructions_are_counted_up_to_the_end_of_a_thread():
+    assert instructions._per_thread(MACHINE_CODE) == {"fusion": (4, 1)}
+
+
+def test_every_thread_of_every_kernel_counts():
+    sequence = "001: kCustomKernel [source] fusion grid: [2048, 1, 1] threads: [128, 1, 1]  shared"
+    assert instructions._threads(sequence) == {"fusion": 2048 * 128}
+
+
+def test_the_budget_of_bfloat16_forward_is_31_instructions():
+    assert instructions.budget(4) == pytest.approx(31, abs=0.5)
+    assert instructions.budget(6) == pytest.approx(47, abs=0.5)
