@@ -1,5 +1,9 @@
 """The activation functions, a family to a file."""
 
+from .algebraic_rectifiers import (
+    sparse_plus as sparse_plus,
+    squareplus as squareplus,
+)
 from .dynamic_relu import dynamic_relu as dynamic_relu
 from .exponentials import (
     celu as celu,
@@ -26,7 +30,6 @@ from .identity import identity as identity
 from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru as isru
 from .learned_exponentials import (
     pelu as pelu,
-    soft_exponential as soft_exponential,
     xielu as xielu,
 )
 from .maxout import maxout as maxout
@@ -105,14 +108,13 @@ from .simplex import (
     softmin as softmin,
 )
 from .simplex_samples import gumbel_softmax as gumbel_softmax
+from .soft_exponential import soft_exponential as soft_exponential
 from .soft_rectifiers import (
     log1mexp as log1mexp,
     log_cosh as log_cosh,
     log_sigmoid as log_sigmoid,
     softplus as softplus,
-    sparse_plus as sparse_plus,
     sqrt_softplus as sqrt_softplus,
-    squareplus as squareplus,
 )
 from .sparse_simplex import entmax as entmax, hardmax as hardmax, sparsemax as sparsemax
 from .tanh_variants import (
