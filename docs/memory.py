@@ -113,7 +113,8 @@ def recomputing() -> str:
                 lines.append([f"`{library}.{name}`", *cells])
         head = ["", "as it is", "`dots_saveable`"]
         head += ["as it is, only W2 learned", "`dots_saveable`, only W2 learned"]
-        found.append(f"### Blocks, {target}\n\n{table(head, lines)}")
+        if lines:
+            found.append(f"### Blocks, {target}\n\n{table(head, lines)}")
     return "\n".join(found)
 
 
