@@ -154,11 +154,11 @@ def variants(*kinds: str) -> list[Case]:
 
 def traits(case: Case) -> tuple:
     """What decides which parts of the machinery an activation uses."""
-    entry, parameters = case.entry, {type(value) for value in case.learnable.values()}
+    entry = case.entry
     lowest, highest = entry.range(**case.parameters)
     is_exact = entry.ulps == (0, 0, 0)  # or has no bounds, over an axis
     is_bounded = entry.kind == "axis" and math.isfinite(highest - lowest)
-    return entry.kind, frozenset(parameters), bool(case.kinks), is_exact, is_bounded
+    return entry.kind, bool(case.learnable), bool(case.kinks), is_exact, is_bounded
 
 
 def representatives() -> set[str]:
