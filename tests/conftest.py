@@ -11,6 +11,8 @@ import jax
 import pytest
 from cases import USUAL, Case, representatives, variants
 
+import jaxact
+
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -46,7 +48,8 @@ def activation_of(item) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, and pytest deselects
 def pytest_collection_modifyitems(items):
-    chosen, settings = representatives(), set(map(repr, variants()))
+    chosen = representatives() | declared_elsewhere()
+    settings = set(map(repr, variants()))
     for item in items:
         name = activation_of(item)
         if name is None:
@@ -56,6 +59,12 @@ def pytest_collection_modifyitems(items):
         by_hand = item.get_closest_marker("aot")  # anyway, and then of all
         if not (name in chosen or by_hand or is_for_every_activation(item, settings)):
             item.add_marker(pytest.mark.thorough)
+
+
+def declared_elsewhere() -> set[str]:
+    """Activations of the module given with `--declare`: all laws judge them."""
+    everything = jaxact.CATALOG.items()
+    return {name for name, e in everything if not e.function.__module__.startswith("jaxact.")}
 
 
 def is_for_every_activation(item, settings: set[str]) -> bool:
