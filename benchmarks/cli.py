@@ -71,8 +71,9 @@ def _chosen_cases(given: argparse.Namespace, platform: str) -> list[cases.Case]:
     named = {"modes": given.modes, "dtypes": given.dtypes}
     if given.quick:
         named = {axis: value or cases.QUICK[axis] for axis, value in named.items()}
-    modules = [name for name in given.functions if name in LAYERS]
-    activations = [name for name in given.functions if name not in LAYERS]
+    names = given.functions or [*CATALOG, *(() if given.quick else LAYERS)]
+    modules = [name for name in names if name in LAYERS]
+    activations = [name for name in names if name not in LAYERS]
     sizes = options.elements(given.sizes or ["typical"], machine.sizes(platform))
 
     def product(names: list[str], layout: str, **typical: Any) -> list[cases.Case]:
@@ -233,8 +234,8 @@ def _add_speed(commands: Any) -> None:
     )
     parser.set_defaults(run=_speed)
     add = parser.add_argument
-    add("--quick", action="store_true", help="float32 only, in half a minute")
-    _add_functions(parser, (*CATALOG, *LAYERS))
+    add("--quick", action="store_true", help="activations in float32 only, in half a minute")
+    _add_functions(parser, (*CATALOG, *LAYERS), default=None)
     _add_names(parser, "--modes", MODES)
     _add_names(parser, "--dtypes", cases.DTYPES)
     add(
@@ -398,11 +399,15 @@ def _add_plot(commands: Any) -> None:
     add("--kind", choices=plot.KINDS, default="bars", help="of chart: %(default)s")
 
 
-def _add_functions(parser: argparse.ArgumentParser, names: Collection[str] = CATALOG) -> None:
+def _add_functions(
+    parser: argparse.ArgumentParser,
+    names: Collection[str] = CATALOG,
+    default: Collection[str] | None = CATALOG,
+) -> None:
     parser.add_argument(
         "--functions",
         type=options.comma_separated(options.one_of(names)),
-        default=list(names),
+        default=default and list(default),
         help="names, comma-separated; all unless given",
     )
 
