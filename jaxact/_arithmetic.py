@@ -243,8 +243,8 @@ class Portable:
         low = head * (factor - factor_head) + (x - head) * factor
         if x.dtype == jnp.float64:
             # Said as a sum, or XLA may fuse the product, unrounded, with what is subtracted below.
-            total = head * factor_head + low
-            high = jnp.where(jnp.isfinite(total), total, high)
+            total = cls._if_normal(high, head * factor_head + low)
+            high = jnp.where(jnp.isfinite(total) & (total != 0), total, high)
         return high, cls._if_normal(high, (head * factor_head - high) + low)
 
     @classmethod
