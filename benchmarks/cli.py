@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -235,7 +236,8 @@ def _add_speed(commands: Any) -> None:
     parser.set_defaults(run=_speed)
     add = parser.add_argument
     add("--quick", action="store_true", help="activations in float32 only, in half a minute")
-    _add_functions(parser, (*CATALOG, *LAYERS), default=None)
+    names = ChainMap[str, Any](LAYERS, CATALOG)  # and what is declared later
+    _add_functions(parser, names, default=None)
     _add_names(parser, "--modes", MODES)
     _add_names(parser, "--dtypes", cases.DTYPES)
     add(
