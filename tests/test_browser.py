@@ -20,10 +20,10 @@ DRAWN = [e for e in CATALOG.values() if e.kind in ("elementwise", "random")]
 
 
 @pytest.fixture(scope="session")
-def site(request):
+def site(tmp_path_factory):
     """The folder of the site."""
     given = os.environ.get("JAXACT_SITE")
-    return Path(given).resolve() if given else request.getfixturevalue("built")
+    return Path(given).resolve() if given else built(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")

@@ -26,12 +26,16 @@ FETCHED = {"img": "src", "script": "src", "link": "href", "source": "src", "ifra
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The folder of the site as the one command builds it."""
+    return built(tmp_path_factory.mktemp("site"))
+
+
+def built(folder):
+    """Builds the site into a folder, and returns that."""
     pytest.importorskip("sphinx_book_theme", reason="the extra docs is not installed")
-    output = tmp_path_factory.mktemp("site")
-    command = [sys.executable, str(DOCS / "build.py"), str(output)]
+    command = [sys.executable, str(DOCS / "build.py"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return output
+    return folder
 
 
 class Page(HTMLParser):
