@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from test_site import CATALOG, Page, pages
+from test_site import CATALOG, Page, built, pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("site")]
 PHONE = {"width": 390, "height": 844}
