@@ -156,6 +156,7 @@ def _settings(name: str, everything: bool = True) -> dict[str, Mapping[str, Any]
     found = settings(jaxact.CATALOG[name])
     typical = dict(list(found.items())[:1])
     if name == "maxout":  # the index takes one bit, two, or half a byte
+        pieces: dict[str, Mapping[str, Any]]
         pieces = {f"num_pieces={k}": {"num_pieces": k} for k in (2, 4, 8)}
         return {**pieces, **found} if everything else pieces
     return found if everything else typical
