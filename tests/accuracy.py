@@ -37,6 +37,7 @@ from jaxact import Entry
 
 DTYPES = (jnp.bfloat16, np.float16, np.float32, np.float64)
 ORDERS = ("value", "slope", "curvature")
+FARTHEST = 32.0  # from 0 that roots are looked for
 
 
 class Row(NamedTuple):
@@ -86,7 +87,7 @@ def _roots(formula: Callable, order: int, parameters: tuple, domain: tuple) -> t
 
 def _span(domain: tuple[float, float]) -> tuple[float, float]:
     """Where roots are looked for."""
-    return max(-32.0, domain[0] + 1 / 32), min(32.0, domain[1] - 1 / 32)
+    return max(-FARTHEST, domain[0] + 1 / 32), min(FARTHEST, domain[1] - 1 / 32)
 
 
 def roots(entry: Entry, parameters: Mapping[str, Any]) -> list[tuple]:
@@ -167,7 +168,7 @@ def measure_by(
     counted = (0, 1), (1, 1), (0, 2)
     for result, truth, (order, times) in zip(got, once + twice, counted, strict=True):
         which = {"order": order, "params": parameters, "wrt": name, "times": times}
-        kept = _away_from_far_roots(entry.formula, xs, span, which)
+        kept = _away_from_far_roots(entry.formula, xs, which)
         scored = score(
             xs[kept],
             result[kept],
@@ -178,7 +179,7 @@ def measure_by(
         yield Row("jaxact", what, parameters, xs.dtype, order + times, scored)
 
 
-def _away_from_far_roots(formula: Callable, xs: np.ndarray, span: tuple, which: dict) -> np.ndarray:
+def _away_from_far_roots(formula: Callable, xs: np.ndarray, which: dict) -> np.ndarray:
     """Which points have no root within 1/8 that lies where none are looked for.
 
     In 16 bits all have: half an ULP is asked beside roots as well.
@@ -186,7 +187,7 @@ def _away_from_far_roots(formula: Callable, xs: np.ndarray, span: tuple, which: 
     kept = np.ones(xs.shape, bool)
     if xs.dtype.itemsize > 2:
         points = xs.astype(np.float64)
-        far = np.flatnonzero(((points < span[0]) | (points > span[1])) & (np.abs(points) < 2.0**20))
+        far = np.flatnonzero((np.abs(points) > FARTHEST) & (np.abs(points) < 2.0**20))
         signs = [
             np.sign(evaluate(formula, points[far] + side, **which)[which["order"]].hi)
             for side in (-REACH, REACH)
