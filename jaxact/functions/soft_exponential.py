@@ -259,19 +259,19 @@ def _below(m, x, alpha):
     return _Below(z, w + low, jnp.where(u < 0, jnp.nan, u), rest)
 
 
-def _logarithm(below):
-    """log(u + rest)."""
+def _logarithm(m, x, alpha, below):
+    """log(u + rest), and far out that of u, which there may overflow."""
     positive = below.u > 0
     u = jnp.where(positive, below.u, 1.0)
-    return jnp.where(positive, jnp.log(u) + below.rest / u, jnp.log(below.u))
+    near = jnp.where(positive, jnp.log(u) + below.rest / u, jnp.log(below.u))
+    scaled = -alpha * (m.at_least(x, 1.0) * 2.0**-_FAR) + 2.0**-_FAR
+    return jnp.where(x > 2.0**_FAR, jnp.log(scaled) + _FAR * math.log(2), near)
 
 
 def _soft_exponential_below(m, x, alpha):
     below = _below(m, x, alpha)
-    near = jnp.where(jnp.abs(below.w) < _negligible(x), below.z, _logarithm(below) / -alpha)
-    scaled = -alpha * (m.at_least(x, 1.0) * 2.0**-_FAR) + 2.0**-_FAR
-    far = (jnp.log(scaled) + _FAR * math.log(2)) / -alpha
-    return jnp.where(x > 2.0**_FAR, far, near)
+    logarithm = _logarithm(m, x, alpha, below)
+    return jnp.where(jnp.abs(below.w) < _negligible(x), below.z, logarithm / -alpha)
 
 
 def _inverse(m, x, alpha):
@@ -293,7 +293,7 @@ def _by_alpha_below(m, x, alpha):
     t, ratio = below.w / u, below.z / u
     near = m.clamp(t, -0.25, 0.25)
     series = ratio * ratio * polynomial(near, *(1 / (k + 2) for k in range(24, -1, -1)))
-    far = (_logarithm(below) - t) / (alpha * alpha)
+    far = (_logarithm(m, x, alpha, below) - t) / (alpha * alpha)
     return jnp.where(near == t, series, far) + 1 / u
 
 
@@ -311,7 +311,7 @@ def _by_alpha_twice_below(m, x, alpha):
     near = m.clamp(t, -0.25, 0.25)
     cube = ratio * ratio * ratio
     series = 2 * cube * polynomial(near, *(1 / (k + 3) for k in range(24, -1, -1)))
-    far = -2 * (_logarithm(below) - t - 0.5 * t * t) / (alpha * alpha * alpha)
+    far = -2 * (_logarithm(m, x, alpha, below) - t - 0.5 * t * t) / (alpha * alpha * alpha)
     return jnp.where(near == t, series, far) + (2 * ratio + alpha / u) / u
 
 
