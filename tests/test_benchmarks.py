@@ -468,6 +468,7 @@ def test_an_interrupted_run_reports_what_was_finished(monkeypatch, tmp_path):
     assert Results.read(tmp_path / "results.json").rows == [SPEED]
 
 
+@pytest.mark.thorough
 def test_memory_compiles_every_network_with_every_recipe(tmp_path):
     output = tmp_path / "results.json"
     arguments = "memory --functions identity,maxout --batch 16 --features 8 --layers 2"
