@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
+QUICK = ("dying_relu", "maxout_capacity")  # the others take ten seconds each even so
 SMALL = {
     "gradient_by_depth": "--depth 5 --width 8 --seeds 1 --steps 3",
     "gradient_over_time": "--width 4 --steps 12 --seeds 1",
@@ -26,7 +27,9 @@ SMALLER = {
 
 
 @pytest.mark.usefixtures("standard_promotion")
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.thorough) for n in SMALL]
+)
 def test_a_script_prints_claims_with_verdicts_and_draws_a_figure(
     name, tmp_path, capsys, monkeypatch
 ):

@@ -27,6 +27,8 @@ training = importlib.import_module("_training")
 units = importlib.import_module("_units")
 datasets = importlib.import_module("_dataset")
 
+pytestmark = pytest.mark.xdist_group("example")  # one process, which trains for all
+
 SMALL = ["--epochs", "2", "--seeds", "2", "--depth", "2"]
 
 

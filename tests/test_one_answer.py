@@ -59,6 +59,7 @@ def _one_by_one(function, xs):
     return jax.jit(lambda xs: jax.lax.map(function, xs))(xs)
 
 
+@pytest.mark.machinery
 @over(typical_cases(*POINTWISE))
 def test_float32_inputs_have_one_value(case):
     xs = jnp.asarray(oracle.stratified(np.float32, 2**14, around=case.kinks))
@@ -78,6 +79,7 @@ def test_constants_may_be_evaluated_while_tracing(case):
         assert identical((case(*x), both(*x)), expected)
 
 
+@pytest.mark.machinery
 @_DTYPES
 @over(variants("gate", "axis"))
 def test_rows_of_sixteen_bits_have_one_value_and_one_gradient(case, dtype):

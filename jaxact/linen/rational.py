@@ -46,7 +46,7 @@ class Rational(PerChannel):
     Example:
         >>> layer, x = jaxact.linen.Rational(), jnp.array([-2.0, 0.0, 2.0])
         >>> layer.apply(layer.init(jax.random.key(0), x), x)
-        Array([-0.01212545,  0.01262471,  2.0078745 ], dtype=float32)
+        Array([-0.01212538,  0.01262471,  2.0078745 ], dtype=float32)
     """
 
     _: KW_ONLY

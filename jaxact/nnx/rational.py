@@ -60,7 +60,7 @@ class Rational(PerChannel):
     Example:
         >>> layer = jaxact.nnx.Rational()
         >>> layer(jnp.array([-2.0, 0.0, 2.0]))
-        Array([-0.01212545,  0.01262471,  2.0078745 ], dtype=float32)
+        Array([-0.01212538,  0.01262471,  2.0078745 ], dtype=float32)
     """
 
     def __init__(
