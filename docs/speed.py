@@ -23,6 +23,8 @@ from benchmarks.results import InstructionRow, Results  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 SPEED = Results.read(RESULTS / "speed-cpu.json")
+CALLS = Results.read(RESULTS / "overhead-cpu.json")
+NETWORKS = Results.read(RESULTS / "overhead-networks-cpu.json")
 INSTRUCTIONS = Results.read(RESULTS / "instructions-h200.json")
 ERRORS = ROOT / "docs" / "accuracy" / "cpu.csv"
 PAGE, README, FIGURE = ROOT / "docs" / "speed.md", ROOT / "README.md", ROOT / "docs" / "speed.svg"
@@ -122,6 +124,23 @@ def _cell(speeds: Speeds, point: Point, mode: str, dtype: str) -> str:
     return f"{row.nanoseconds:.3f} ({row.copies:.1f}): {shown}"
 
 
+def overhead() -> str:
+    """What importing takes, and how many times as long as with jax.nn a call and a network take."""
+    rows = [*CALLS.rows, *NETWORKS.rows]
+    took = {(row.function, row.what, row.library): row.microseconds for row in rows}
+    steps = "call", "gradient", "network"
+
+    def ratio(function: str, step: str) -> str:
+        ours, theirs = (took.get((function, step, library)) for library in (OURS, PEERS[0]))
+        return f"{ours / theirs:.2f}" if ours and theirs else "-"
+
+    functions = dict.fromkeys(row.function for row in rows if row.what in steps)
+    lines = [[f"`{name}`", *(ratio(name, step) for step in steps)] for name in functions]
+    seconds = min(row.microseconds for row in rows if row.what == "import") / 1e6
+    shown = table(["function", "eager call", "eager gradient", "network"], lines)
+    return f"{headline(CALLS.environment)}. The import: {seconds:.3f} s.\n\n{shown}"
+
+
 def instructions() -> str:
     """Instructions per element on a GPU, against the budget."""
     found = []
@@ -175,7 +194,7 @@ def fill(path: Path, *writers: Callable[[], str]) -> None:
 def main() -> None:
     """Rewrites the page and the README's block."""
     draw()
-    fill(PAGE, means, aims, slower, times, instructions)
+    fill(PAGE, means, aims, slower, times, overhead, instructions)
     fill(README, means)
 
 
