@@ -35,7 +35,7 @@ def standard_promotion():
         yield
 
 
-ACTIVATIONS_REMEMBERED = 8
+ACTIVATIONS_REMEMBERED = 16
 _finished = itertools.count(1)
 
 

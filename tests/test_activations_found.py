@@ -64,6 +64,7 @@ def activates_units(case: Case) -> bool:
 WITH_UNITS = [case for case in typical_cases() if activates_units(case)]
 
 
+@pytest.mark.machinery
 @over(WITH_UNITS)
 def test_every_activation_is_seen(case):
     check_is_seen(case)

@@ -79,6 +79,7 @@ def test_eight_bits_are_the_float32_result_rounded_once(case, dtype):
     assert identical(y, case(*(a.astype(jnp.float32) for a in x)).astype(dtype))
 
 
+@machinery
 @pytest.mark.parametrize("dtype", [jnp.int8, jnp.uint8, jnp.int32, jnp.bool_])
 @pytest.mark.parametrize("x64", [False, pytest.param(True, marks=machinery)])
 @over(variants())

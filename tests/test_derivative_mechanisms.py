@@ -67,7 +67,13 @@ def run(rule, *arguments):
     )
 
 
-@pytest.mark.parametrize("linear", [False, True], ids=["curved", "piecewise linear"])
+@pytest.mark.parametrize(
+    "linear",
+    [
+        pytest.param(False, id="curved"),
+        pytest.param(True, id="piecewise linear", marks=pytest.mark.thorough),
+    ],
+)
 def test_the_fallback_obeys_the_essential_laws(linear):
     case = representative(linear=linear)
     laws = [f"tests/{law.format(case=case)}" for law in ESSENTIAL_LAWS]

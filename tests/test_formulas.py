@@ -32,6 +32,7 @@ def check(formula, function, points) -> None:
         np.testing.assert_allclose(formula(PLAIN, x), function(x), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.machinery
 @pytest.mark.parametrize(
     ("entry", "parameters"),
     [

@@ -188,6 +188,7 @@ def cross_entropy(model, batch):
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("standard_promotion")
 def test_models_that_others_published_are_reported_as_they_are():
     model = PublishedCNN(rngs=nnx.Rngs(0))

@@ -26,6 +26,7 @@ _DTYPES = pytest.mark.parametrize("dtype", SIXTEEN_BITS, ids=lambda d: jnp.dtype
 _USUAL = {repr(case) for case in variants(*POINTWISE)}
 
 
+@pytest.mark.machinery
 @_DTYPES
 @pytest.mark.parametrize(
     "case",

@@ -175,7 +175,7 @@ def theirs(name):
 
 # --- Laws ------------------------------------------------------------------------------------
 
-over_sizes = pytest.mark.parametrize("n", [16, 1024])
+over_sizes = pytest.mark.parametrize("n", [16, pytest.param(1024, marks=pytest.mark.thorough)])
 over_names = pytest.mark.parametrize("name", TRUTH)
 
 # In ULP, in float32 and float64. Where an exponential mean is near 1 its logarithm has a root.

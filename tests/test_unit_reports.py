@@ -124,6 +124,7 @@ def test_units_are_channels_or_elements():
     np.testing.assert_array_equal(layer.dead, (IMAGES <= 1).all(0))
 
 
+@pytest.mark.thorough
 def test_a_model_that_others_published_is_reported_as_it_is(standard_promotion):
     model = PublishedCNN(rngs=nnx.Rngs(0))
     model.eval()
