@@ -31,7 +31,6 @@ def site(tmp_path_factory):
 
 def built(folder):
     """Builds the site into a folder, and returns that."""
-    pytest.importorskip("sphinx_book_theme", reason="the extra docs is not installed")
     command = [sys.executable, str(DOCS / "build.py"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -108,7 +107,6 @@ def test_what_to_cite_is_this_version():
 
 
 def test_a_formula_that_is_not_the_librarys_is_refused(monkeypatch):
-    pytest.importorskip("sphinx_book_theme", reason="the extra docs is not installed")
     monkeypatch.syspath_prepend(str(DOCS))
     from _site.curves import derivatives, of_one_array
     from _site.formulas import formulas

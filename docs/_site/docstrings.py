@@ -50,4 +50,4 @@ def _formulas_are_literal(app, what, name, obj, options, lines: list[str]) -> No
 
 
 def _indent(line: str) -> int:
-    return len(re.match(r" *", line)[0])  # type: ignore[index]
+    return len(line) - len(line.lstrip(" "))
