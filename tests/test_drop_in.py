@@ -18,8 +18,6 @@ import pytest
 import jaxact
 
 THEIRS = os.environ.get("JAX_NN_TEST", "")
-# With jax_softmax_custom_jvp off, jax.nn keeps three arrays; ours keeps one, whatever the flag.
-BY_DESIGN = {"testSoftmaxGradFlag"}
 PROGRAM = """
 import importlib, pathlib, sys, unittest
 import jax, jaxact
@@ -32,7 +30,7 @@ path = pathlib.Path(sys.argv.pop())
 sys.path.insert(0, str(path.parent))
 result = unittest.main(module=importlib.import_module(path.stem), exit=False).result
 assert result.testsRun > 0
-print("failed:", *(test.id().split(".")[-1] for test, _ in result.failures + result.errors))
+sys.exit(not result.wasSuccessful())
 """
 
 
@@ -61,5 +59,4 @@ def test_the_tests_of_jax_nn_pass_with_our_functions():
         capture_output=True,
         text=True,
     )
-    failed = set(result.stdout.splitlines()[-1].removeprefix("failed:").split())
-    assert failed <= BY_DESIGN, result.stderr
+    assert result.returncode == 0, result.stderr
