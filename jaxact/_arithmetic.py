@@ -247,6 +247,11 @@ class Portable:
             high = jnp.where(jnp.isfinite(total) & (total != 0), total, high)
         return high, cls._if_normal(high, (head * factor_head - high) + low)
 
+    @staticmethod
+    def reused(quotient: Array) -> Array:
+        """A quotient of two arrays, not negative, that is used more than once."""
+        return quotient
+
     @classmethod
     def quotient(cls, x: Array, divisor: Array | float) -> tuple[Array, Array | None]:
         """x / divisor and what rounding took from it."""
@@ -312,6 +317,12 @@ class Cpu(Portable):
         return jnp.abs(x)
 
     @staticmethod
+    def reused(quotient: Array) -> Array:
+        # XLA would write it to memory in a kernel of its own, and keep it for the backward pass;
+        # so cheap an operation, which changes nothing, it repeats.
+        return jnp.abs(quotient)
+
+    @staticmethod
     def with_sign(magnitude: Array, x: Array) -> Array:
         if x.dtype != jnp.float32:
             return Portable.with_sign(magnitude, x)
@@ -365,7 +376,7 @@ class Cpu(Portable):
         if e.dtype != jnp.float32:
             return Portable.log1p(lifted, e)
         # log(1+e) = 2 atanh(v/2) with v = 2e/(2+e) <= 2/3: an odd series in v
-        half = lifted / (2 + e)
+        half = Cpu.reused(lifted / (2 + e))
         v = half * (2 * DROP)
         w = v * v
         series = polynomial(w, 5.473527131e-4, 2.187432896e-3, 1.250678096e-2, 8.333301642e-2)

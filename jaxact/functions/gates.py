@@ -591,8 +591,9 @@ def _clamped_swish_slope(m, gate, factor, limit, alpha):
     _, closing = _closing(m, gate, limit, alpha)
     q = 1 + closing.e
     moderate = (closing.short_of(1.0) + closing.e) / (q * q)
-    closed = (factor * closing.lifted) * moderate * DROP
-    slope = jnp.where(alpha * gate > 0, factor * (1 - closing.e * moderate), closed)
+    opened = alpha * gate > 0
+    product = jnp.where(opened, closing.e, factor * closing.lifted) * moderate
+    slope = jnp.where(opened, factor * (1 - product), product * DROP)
     return jnp.where(gate > limit, 0.0, slope)
 
 

@@ -282,9 +282,10 @@ def _serf_slope(m, x):
     # factor that vanishes where the slope does.
     s = _softplus(m, x)
     steep = _SLOPE_AT_0 * s.density * DROP
-    t = s.e / (2 + s.e)
+    t = m.reused(s.e / (2 + s.e))
     count = 9 if x.dtype == jnp.float32 else 17
-    a = t * t * polynomial(t * t, *(1 / (2 * k + 1) for k in range(count, 0, -1)))
+    square = (2 * t) * (2 * t)  # of t alone it would be that of the quotient again
+    a = square * polynomial(square, *(0.25**k / (2 * k + 1) for k in range(count, 0, -1)))
     square = jnp.where(s.up, 0.0, s.high * s.high)
     excess = square * polynomial(
         square, *(2.0**k / math.prod(range(3, 2 * k + 2, 2)) for k in range(count, 0, -1))
@@ -374,7 +375,7 @@ class _Rise(NamedTuple):
 def _phish_above(m, x) -> _Rise:
     near = m.at_most(m.at_least(x, 0.0), -0.5 * m.lowest(x, lift=LIFT))
     a = m.at_most(near, normal.farthest(x))
-    tail = normal.tail(m, a)
+    tail = m.reused(normal.tail(m, a))
     high, low = m.sum_in_two_parts(near, -a * tail * DROP)
     lifted = m.exp(-2 * high, -2 * low, lift=LIFT)
     d, u = lifted * DROP, m.at_most(high, 0.5)

@@ -316,7 +316,7 @@ def _beta_mish(m, x, beta):
 def _beta_mish_slope(m, x, beta):
     t = _tanh_of_softplus(m, x, beta)
     g, near, q, s = t.g, -t.g.x, 1 + t.g.e, 1 + t.d
-    steep = 4 * t.d / (s * s)
+    steep = m.reused(4 * t.d / (s * s))
     above = t.gate + beta * near * steep / q
     below = t.gate + beta * near * g.lifted * steep / q
     # Below zero the two cancel at a root. With u = tanh(log(1 + exp(x)) / 2) = e / (2 + e), and

@@ -247,7 +247,7 @@ def _penalized_tanh_curvature(m, x, alpha):
 
 
 def _penalized(x, alpha, y):
-    return jnp.where(x >= 0, y, alpha * y)
+    return jnp.where(x >= 0, 1.0, alpha) * y  # not y twice: XLA on CPU would keep it
 
 
 def _penalized_tanh_by_alpha(m, x, alpha):
