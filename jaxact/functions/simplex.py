@@ -334,8 +334,9 @@ def _rows(m: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
     short = (
         x.dtype != wide
     )  # then the result is, too, and the last places of float32 are rounded off
-    x = m.widen(x, wide) if short else x
-    top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)
+    top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)  # before XLA has written x out wide
+    if short:
+        x, top = m.widen(x, wide), m.widen(top, wide)
     top = jnp.where(top == -jnp.inf, 0.0, top)
     high = x - top
     lowest = m.lowest(high, lift=LIFT)
@@ -355,8 +356,9 @@ def _log_of_sum(m: Any, rows: _Rows, axes: tuple[int, ...], count: Array | None 
     """log(sum(exp(x - top))), or of that over `count`; exact also where one term dominates."""
     largest = rows.high == 0
     others = jnp.sum(jnp.where(largest, 0.0, rows.lifted), axes, keepdims=True) * DROP
-    ties = jnp.sum(largest, axes, keepdims=True, dtype=others.dtype)
-    rest = others + (ties - 1)
+    # Counted in integers: on CPU that takes less than sums of floats where rows are short.
+    ties = jnp.sum(largest, axes, keepdims=True, dtype=jnp.int32)
+    rest = others + (ties - 1).astype(others.dtype)
     logarithm = jnp.log1p(rest) if count is None else jnp.log((1 + rest) / count)
     # XLA's logarithm sets every bit of a NaN, which rounding to 16 bits would carry over to 0.
     return jnp.where(jnp.isnan(rest), jnp.nan, logarithm)
