@@ -131,10 +131,11 @@ class Portable:
         deep = v < Portable.lowest(v) / 2
         if low is None and v.dtype == jnp.float32:
             high, rest = _split_exactly(lift)
-            return jnp.exp(jnp.where(deep, v + high, v)) * jnp.where(deep, rest, 2.0**lift)
+            # Constants are chosen, not arrays: that XLA for TPUs would keep rather than repeat.
+            return jnp.exp(v + jnp.where(deep, high, 0.0)) * jnp.where(deep, rest, 2.0**lift)
         high, rest = _split(lift * _LN2)
         low = jnp.where(deep, rest, 0.0) + (0.0 if low is None else low)
-        e = jnp.exp(jnp.where(deep, v + high, v))
+        e = jnp.exp(v + jnp.where(deep, high, 0.0))
         return (e + e * short_expm1(low)) * jnp.where(deep, 1.0, 2.0**lift)
 
     @classmethod
