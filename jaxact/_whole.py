@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax import Array
+from jax import Array, lax
 from jax.api_util import debug_info
 from jax.extend.core import Primitive
 from jax.extend.linear_util import wrap_init
@@ -33,6 +33,18 @@ def whole(function: Callable[..., Array], static: tuple, *operands: Array) -> Ar
     if not HAS_PRIMITIVES:
         return function(*static, *operands)
     return whole_p.bind(*operands, function=function, static=static, mapped=())
+
+
+def linear(function: Callable[..., Array], static: tuple, *operands: Array) -> Array:
+    """function(*static, *operands), linear in its last operand: backward keeps the others only.
+
+    `jax.checkpoint` says the same, but within one of the user's it keeps an operand besides that
+    the user's policy has kept already.
+    """
+    if not HAS_PRIMITIVES:
+        numbers = tuple(range(len(static)))
+        return jax.checkpoint(function, static_argnums=numbers)(*static, *operands)
+    return whole(function, static, *operands)
 
 
 def _call(*operands: Array, function, static: tuple, mapped: tuple) -> Array:
@@ -71,9 +83,21 @@ def _jvp(primals, tangents, **parameters):
     return jax.jvp(call, moving, [t for t in tangents if type(t) is not ad.Zero])
 
 
+def _transpose(ct, *operands, **parameters):
+    """Of a function that is linear in its last operand."""
+    *kept, t = operands
+    if type(ct) is ad.Zero:
+        return [*(None for _ in kept), ad.Zero(t.aval)]
+    # Without the barrier XLA would compute what it needs for this beside the value, and keep that.
+    kept, ct = lax.optimization_barrier((kept, ct))
+    back = jax.linear_transpose(lambda t: _call(*kept, t, **parameters), t.aval)
+    return [*(None for _ in kept), *back(ct)]
+
+
 def _batch(operands, axes, *, mapped: tuple, **parameters: Any):
     return whole_p.bind(*operands, mapped=(*mapped, tuple(axes)), **parameters), 0
 
 
 ad.primitive_jvps[whole_p] = _jvp
+ad.primitive_transposes[whole_p] = _transpose
 batching.primitive_batchers[whole_p] = _batch

@@ -21,7 +21,7 @@ from .._arguments import Axis, as_array, axis_indices, broadcast, real, static
 from .._arithmetic import DROP, LIFT
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
-from .._whole import whole
+from .._whole import linear, whole
 
 _of_jax = jax.nn.softmax  # as it is now: a program may put ours in its place
 
@@ -405,38 +405,37 @@ def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None = None) ->
 def _probabilities_jvp(axes, primals, tangents):
     (x,), (t,) = primals, tangents
     y = whole(_probabilities, (axes,), x)
-    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _spread(axes, y, t)
+    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else linear(_spread, (axes,), y, t)
 
 
 @functools.partial(_log_probabilities.defjvp, symbolic_zeros=True)
 def _log_probabilities_jvp(axes, primals, tangents):
     (x,), (t,) = primals, tangents
     y = whole(_log_probabilities, (axes,), x)
-    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _deviation(axes, x, t)
+    if isinstance(t, SymbolicZero):
+        return y, jnp.zeros_like(y)
+    return y, linear(_deviation, (axes,), x, t)
 
 
 @functools.partial(_log_of_mean.defjvp, symbolic_zeros=True)
 def _log_of_mean_jvp(axes, primals, tangents):
     (x, count), (t, _) = primals, tangents
     y = whole(_log_of_mean, (axes,), x, *([] if count is None else [count]))
-    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else _average(axes, x, t)
+    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else linear(_average, (axes,), x, t)
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)
 def _spread(axes: tuple[int, ...], y: Array, t: Array) -> Array:
     wide = compute_dtype(y)
     p = y.astype(wide)
     return (p * _centred(axes, p, t.astype(wide))).astype(y.dtype)
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)
 def _deviation(axes: tuple[int, ...], x: Array, t: Array) -> Array:
     wide = compute_dtype(x)
     p = _probabilities(axes, x.astype(wide))
     return _centred(axes, p, t.astype(wide)).astype(x.dtype)
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)
 def _average(axes: tuple[int, ...], x: Array, t: Array) -> Array:
     wide = compute_dtype(x)
     p = _probabilities(axes, x.astype(wide))
