@@ -197,7 +197,7 @@ class Portable:
     @staticmethod
     def distance(root: tuple[Any, float], a: Array) -> Array:
         """root - a, for a root in two parts."""
-        return ((_unseen(root[0], a) if a.dtype == jnp.float64 else root[0]) - a) + root[1]
+        return ((unseen(root[0], a) if a.dtype == jnp.float64 else root[0]) - a) + root[1]
 
     @staticmethod
     def sum_in_two_parts(a: Array, b: Array) -> tuple[Array, Array]:
@@ -370,7 +370,7 @@ class Cpu(Portable):
 
     @staticmethod
     def distance(root: tuple[Any, float], a: Array) -> Array:
-        return (_unseen(root[0], a) - a) + root[1]
+        return (unseen(root[0], a) - a) + root[1]
 
     @staticmethod
     def log1p(lifted: Array, e: Array) -> Array:
@@ -392,7 +392,7 @@ def polynomial(x: Array, highest: float | Array, second: float | Array, *rest) -
     return result
 
 
-def _unseen(high: Any, a: Array) -> Array:
+def unseen(high: Any, a: Array) -> Array:
     """A constant as an array that XLA does not see, or it would add other constants to it first.
 
     Behind a barrier together with `a`, which is traced: a barrier of constants alone would be
@@ -481,7 +481,7 @@ def _reduced_expm1(v: Array, low: Array | None = None, lift: int = 0) -> tuple[A
     """2^(n+lift) and expm1(r), with v + low = n ln2 + r and abs(r) <= ln2 / 2."""
     # The barrier keeps XLA from simplifying (w + c) - c to w. A float-to-integer conversion would
     # say the same, but the CPU backend makes it saturate, which costs more than the exponential.
-    magic = _unseen(_ROUND + lift, v)
+    magic = unseen(_ROUND + lift, v)
     shifted = v * np.float32(1 / _LN2) + magic
     n = shifted - magic
     scale = lax.bitcast_convert_type(

@@ -8,6 +8,7 @@ An entry of -inf takes no part in its row, as if it were masked; a mask makes en
 """
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from jax.nn import one_hot as one_hot
 from jax.typing import ArrayLike
 
 from .._arguments import Axis, as_array, axis_indices, broadcast, real, static
-from .._arithmetic import DROP, LIFT
+from .._arithmetic import DROP, LIFT, polynomial, two_parts, unseen
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
 from .._whole import linear, whole
@@ -352,16 +353,63 @@ def _lost(x: Array, top: Array, high: Array) -> Array:
     return jnp.where(high == -jnp.inf, 0.0, low)
 
 
-def _log_of_sum(m: Any, rows: _Rows, axes: tuple[int, ...], count: Array | None = None) -> Array:
-    """log(sum(exp(x - top))), or of that over `count`; exact also where one term dominates."""
+def _sum(rows: _Rows, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """sum(exp(x - top)) in two parts, which rounds next to nothing.
+
+    Multiples of a number so large that adding them up is exact, and what that leaves of each.
+    """
+    info, count = jnp.finfo(rows.lifted.dtype), math.prod(rows.lifted.shape[a] for a in axes)
+    bits = max(0, min(info.nmant - 1, info.nmant + 1 - count.bit_length()))
+    # Behind a barrier, or XLA would take adding and subtracting a number for nothing.
+    magic = unseen(1.5 * 2.0 ** (info.nmant - bits + LIFT), rows.lifted)
+    multiples = (rows.lifted + magic) - magic
+    high, low = (jnp.sum(a, axes, keepdims=True) for a in (multiples, rows.lifted - multiples))
+    return high * DROP, low * DROP
+
+
+def _log_of_sum(rows: _Rows, axes: tuple[int, ...]) -> Array:
+    """log(sum(exp(x - top))); exact also where one term dominates."""
     largest = rows.high == 0
     others = jnp.sum(jnp.where(largest, 0.0, rows.lifted), axes, keepdims=True) * DROP
     # Counted in integers: on CPU that takes less than sums of floats where rows are short.
     ties = jnp.sum(largest, axes, keepdims=True, dtype=jnp.int32)
     rest = others + (ties - 1).astype(others.dtype)
-    logarithm = jnp.log1p(rest) if count is None else jnp.log((1 + rest) / count)
     # XLA's logarithm sets every bit of a NaN, which rounding to 16 bits would carry over to 0.
-    return jnp.where(jnp.isnan(rest), jnp.nan, logarithm)
+    return jnp.where(jnp.isnan(rest), jnp.nan, jnp.log1p(rest))
+
+
+_LN2_HIGH = round(math.log(2) * 2**16) / 2**16  # times an exponent it is not rounded
+_LN2_LOW = math.log(2) - _LN2_HIGH + 2.3190468138462996e-17
+_ATANH = tuple(2 / (2 * k + 3) for k in range(11, -1, -1))  # (2 atanh(z) - 2 z) / z^3 by z^2
+
+
+def _log_of_mean_in_parts(
+    m: Any, high: Array, low: Array, count: Array | float
+) -> tuple[Array, ...]:
+    """log((high + low) / count), in parts that all count where the largest cancel with others.
+
+    It is that of a power of two, and of what is left, by 2 atanh(z) = log((1 + z) / (1 - z)).
+    """
+    power = m.short((high + low) / count, 1)
+    exponent, nearest = jnp.round(jnp.log2(power)), count * power
+    difference, difference_low = _total(m, high, -nearest, low)
+    total, total_low = _total(m, high, nearest, low)
+    z, z_low = m.quotient(difference, total)
+    z_low = z_low + (difference_low - z * total_low) / total
+    square = z * z
+    series = polynomial(square, *_ATANH[-6 if z.dtype == jnp.float32 else 0 :])
+    ln2_low, ln2_rest = two_parts(_LN2_LOW, z)
+    rest = 2 * z_low * (1 + square) + z * square * series + exponent * ln2_rest
+    return exponent * _LN2_HIGH, 2 * z, exponent * ln2_low, rest
+
+
+def _total(m: Any, first: Array, *others: Array) -> tuple[Array, Array]:
+    """The sum of some numbers, and what rounding took from it."""
+    total, low = first, jnp.zeros_like(first)
+    for other in others:
+        total, rest = m.difference(total, -other)
+        low = low + rest
+    return total, low
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -379,7 +427,7 @@ def _probabilities(axes: tuple[int, ...], x: Array) -> Array:
 def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
     def compute(m, x):
         rows = _rows(m, x, axes)
-        total = _log_of_sum(m, rows, axes)
+        total = _log_of_sum(rows, axes)
         y = rows.high - jnp.where(total == -jnp.inf, 0.0, total)
         return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
 
@@ -390,7 +438,11 @@ def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
 def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None = None) -> Array:
     def compute(m, x, *count):
         rows = _rows(m, x, axes)
-        y = rows.top + _log_of_sum(m, rows, axes, *count)
+        high, low = _sum(rows, axes)
+        divisor = count[0] if count else 1.0
+        mean = (high + low) / divisor  # of nothing it is NaN
+        y, rest = _total(m, rows.top, *_log_of_mean_in_parts(m, high, low, divisor))
+        y = jnp.where(mean > 0, y + rest, jnp.where(mean == 0, -jnp.inf, jnp.nan))
         y = jnp.where(rows.top == jnp.inf, rows.top, y)
         return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
 
