@@ -308,12 +308,15 @@ def _by_alpha_twice_below(m, x, alpha):
     below = _below(m, x, alpha)
     u = below.u
     t, ratio = below.w / u, below.z / u
-    near = m.clamp(t, -0.25, 0.25)
+    near = m.clamp(t, -0.5, 0.5)
     cube = ratio * ratio * ratio
-    series = 2 * cube * polynomial(near, *(1 / (k + 3) for k in range(24, -1, -1)))
+    terms = _LEFT_OF_LOGARITHM[-24 if x.dtype == jnp.float32 else 0 :]
+    series = 2 * cube * polynomial(near, *terms)
     far = -2 * (_logarithm(m, x, alpha, below) - t - 0.5 * t * t) / (alpha * alpha * alpha)
-    return jnp.where(near == t, series, far) + (2 * ratio + alpha / u) / u
+    return jnp.where(near == t, series, far) + (below.z + (below.z + alpha)) / u / u
 
+
+_LEFT_OF_LOGARITHM = tuple(1 / (k + 3) for k in range(48, -1, -1))  # (-log(1-t) - t - t^2/2) / t^3
 
 _SOFT_SLOPE_BY_ALPHA = _by_sign(_slope_by_alpha_above, _slope_by_alpha_below)
 
