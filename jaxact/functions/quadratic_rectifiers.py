@@ -53,8 +53,8 @@ def squared_relu(x: ArrayLike) -> Array:
 
 
 def _squared_relu(m, x):
-    r = m.at_least(x, 0.0)
-    return r * r
+    # Not the square of max(x, 0): see relu.
+    return jnp.where(x <= 0, jnp.zeros_like(x), x * x)
 
 
 def _squared_relu_slope(m, x):
