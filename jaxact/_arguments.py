@@ -3,7 +3,7 @@
 import numbers
 import operator
 from collections.abc import Sequence
-from typing import Any, SupportsIndex, TypeGuard
+from typing import Any, TypeGuard
 
 import jax.numpy as jnp
 from jax import Array
@@ -111,7 +111,11 @@ Axis = int | Sequence[int] | None
 
 def static(axis: Axis) -> Axis:
     """The same axis or axes, as a value that a program may be compiled for."""
-    return axis if axis is None or isinstance(axis, SupportsIndex) else tuple(axis)
+    return axis if axis is None or _is_index(axis) else tuple(axis)  # type: ignore[arg-type]
+
+
+def _is_index(axis: Any) -> bool:
+    return hasattr(axis, "__index__")  # `isinstance` of a protocol takes longer than a call
 
 
 def axis_indices(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -122,7 +126,7 @@ def axis_indices(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, SupportsIndex) else tuple(axis)
+    axes: Any = (axis,) if _is_index(axis) else axis
     indices = tuple(axis_index(name, operator.index(a), ndim) for a in axes)
     if len(set(indices)) < len(indices):
         raise ValueError(f"jaxact.{name}: axis is {axis}, which names one twice: name each once")

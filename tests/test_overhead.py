@@ -25,7 +25,8 @@ def test_an_eager_call_runs_one_program(case):
 @pytest.mark.parametrize("name", ["glu", "log_softmax", "logsumexp", "standardize"])
 def test_a_call_along_an_axis_runs_one_program(name):
     function = getattr(overhead.jaxact, name)
-    assert len(jax.make_jaxpr(function)(jax.numpy.ones((2, 4))).eqns) == 1
+    (program,) = jax.make_jaxpr(function)(jax.numpy.ones((2, 4))).eqns
+    assert len(program.invars) == 1, "a number that is handed over takes as long as the call"
 
 
 def test_overhead_is_measured_for_what_jax_nn_has_and_survives_being_saved(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import Axis, as_array, axis_indices, real, static
+from .._arguments import Axis, as_array, axis_indices, is_number, real, static
 from .._derivatives import compute_dtype
 
 
@@ -58,22 +58,27 @@ def standardize(
         raise ValueError(
             f"jaxact.standardize: algorithm is {algorithm!r}, but must be 'fast' or 'stable'"
         )
-    return _standardize(static(axis), as_array(x), mean, variance, epsilon, where)
+    x, axis = as_array(x), static(axis)
+    if is_number(epsilon):  # known when compiled: a number that is handed over takes microseconds
+        return _standardize(axis, float(epsilon), x, mean, variance, None, where)
+    return _standardize(axis, None, x, mean, variance, epsilon, where)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _standardize(
     axis: Axis,
+    number: float | None,
     x: ArrayLike,
     mean: ArrayLike | None,
     variance: ArrayLike | None,
-    epsilon: ArrayLike,
+    epsilon: ArrayLike | None,
     where: ArrayLike | None,
 ) -> Array:
     x = real(x, "standardize")
     axes = axis_indices("standardize", axis, x.ndim)
     mean, variance = (None if a is None else real(a, "standardize") for a in (mean, variance))
-    return _standardized(axes, x, mean, variance, real(epsilon, "standardize"), where)
+    added = real(epsilon if number is None else number, "standardize")  # type: ignore[arg-type]
+    return _standardized(axes, x, mean, variance, added, where)
 
 
 @functools.partial(jax.checkpoint, static_argnums=0)  # reverse mode keeps the arguments only
