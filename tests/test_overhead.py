@@ -29,6 +29,20 @@ def test_a_call_along_an_axis_runs_one_program(name):
     assert len(program.invars) == 1, "a number that is handed over takes as long as the call"
 
 
+@pytest.mark.parametrize(
+    ("name", "most"), [("silu", 185), ("tanh", 170), ("sigmoid", 155), ("gelu", 295)]
+)
+def test_a_layer_compiles_from_no_more_operations_than_it_did(name, most):
+    """What XLA's passes take grows with them: above these, docs/speed.md wants measuring again."""
+
+    def both(x, cotangent):
+        y, back = jax.vjp(getattr(overhead.jaxact, name), x)
+        return y, back(cotangent)
+
+    lowered = jax.jit(both).lower(*[jax.numpy.ones((8, 16))] * 2)
+    assert lowered.as_text().count("stablehlo.") <= most
+
+
 def test_overhead_is_measured_for_what_jax_nn_has_and_survives_being_saved(
     tmp_path, monkeypatch, capsys
 ):
