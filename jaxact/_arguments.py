@@ -111,7 +111,9 @@ Axis = int | Sequence[int] | None
 
 def static(axis: Axis) -> Axis:
     """The same axis or axes, as a value that a program may be compiled for."""
-    return axis if axis is None or _is_index(axis) else tuple(axis)  # type: ignore[arg-type]
+    if type(axis) is int or axis is None or _is_index(axis):
+        return axis
+    return tuple(axis)  # type: ignore[arg-type]
 
 
 def _is_index(axis: Any) -> bool:
