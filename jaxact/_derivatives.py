@@ -292,7 +292,8 @@ def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
         if exact and m is Portable:
             return kernel.value(m, x, *how.numbers)
         wide = [m.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
-        y = kernel.wide(m, x.dtype, wide[0], *_merge(how.numbers, wide[1:]))
+        n = m.for_results(x.dtype)
+        y = kernel.wide(n, x.dtype, wide[0], *_merge(how.numbers, wide[1:]))
         return m.narrow(y, x.dtype) if y.dtype != x.dtype else y
 
     return on_platform(compute, x, *arrays)
@@ -384,7 +385,9 @@ def _product(m, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: i
     compute = compute_dtype(*operands)
     wide = [a if a.dtype == compute or _is_code(a) else m.widen(a, compute) for a in operands]
     arguments, multipliers = wide[:residuals], wide[residuals:]
-    product = kernel.wide(m, dtype, arguments[0], *_merge(numbers, arguments[1:]))
+    product = kernel.wide(
+        m.for_results(dtype), dtype, arguments[0], *_merge(numbers, arguments[1:])
+    )
     for multiplier in multipliers:
         product = product * multiplier
     return product if product.dtype == dtype else m.narrow(product, dtype)

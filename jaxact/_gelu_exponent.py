@@ -35,6 +35,8 @@ _BEND = _shifted(
 
 def exponent(m, a: Array) -> tuple[Array, Array]:
     """z(a) in two parts."""
+    if not m.in_two_parts:
+        return a * (float(_K) * (a * a) + float(_C)), jnp.zeros_like(a)
     single = a.dtype == jnp.float32
     head = m.short(a, 9 if single else 20)
     rest, square = a - head, head * head  # exact, as all products of short numbers

@@ -95,6 +95,8 @@ def farthest_root(x: Array) -> float:
 
 def _half_square(m, a: Array) -> tuple[Array, Array]:
     """a^2/2 in two parts, both exact."""
+    if not m.in_two_parts:
+        return 0.5 * (a * a), jnp.zeros_like(a)  # the square of a bfloat16 is exact
     head = m.short(a, (jnp.finfo(a.dtype).nmant + 1) // 2)
     return 0.5 * head * head, 0.5 * (a - head) * (a + head)
 

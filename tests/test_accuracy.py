@@ -20,6 +20,7 @@ from jax.typing import ArrayLike
 
 import jaxact
 from jaxact import CATALOG
+from jaxact._arithmetic import Bfloat, Cpu, Portable
 
 RESOLUTION = 2.0**-19  # of the oracle, in float32 ULP
 HALF = 0.5 + 2.0**-10
@@ -50,6 +51,29 @@ def assert_within(row: Row, float32: tuple[float, float, float]) -> None:
 @over(cases(*POINTWISE))
 def test_value_slope_and_curvature_are_exact(case, dtype):
     check(case, dtype)
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """What is computed in bfloat16 by the blocks for GPUs, with the exponential that is here."""
+    monkeypatch.setattr(Cpu, "for_results", Portable.for_results)
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
+
+
+def on_gpus() -> Iterator[Any]:
+    """All parameters thoroughly, typical ones of one activation of each kind always."""
+    quick = {repr(c) for c in typical_cases(*POINTWISE) if c.entry.name in representatives()}
+    for case in cases(*POINTWISE):
+        marks = [] if repr(case) in quick else pytest.mark.thorough
+        yield pytest.param(case, id=repr(case), marks=marks)
+
+
+@pytest.mark.parametrize("case", list(on_gpus()))
+def test_what_gpus_compute_in_bfloat16_is_exact(case, as_on_a_gpu):
+    assert Cpu.for_results(jnp.bfloat16) is Bfloat
+    check(case, jnp.bfloat16)
 
 
 def by_parameters() -> Iterator[Any]:

@@ -322,6 +322,8 @@ def exponential(x: ArrayLike) -> Array:
 
 
 def _exponential(m, x):
+    if not m.in_two_parts:
+        return m.exp(x)
     # Far up, what lifts the exponent elsewhere is taken from it beforehand, and a factor 2.
     up = x > 32
     highest = math.log(float(jnp.finfo(x.dtype).max)) + 0.25

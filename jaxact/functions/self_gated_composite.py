@@ -414,7 +414,7 @@ def _phish(m, x):
     below = (v + v * valley.excess) * DROP
     y = jnp.where(x > 0, x * rise.tanh, below)
     # Beside zero it is x^2 / 2, a tie for some 16-bit x, and somewhat more or less on either side.
-    eps = float(jnp.finfo(x.dtype).eps)
+    eps = float(jnp.finfo(x.dtype).eps) * (1 if m.in_two_parts else 8)
     return jnp.where(m.absolute(x) < eps, y * jnp.where(x > 0, 1 + eps, 1 - eps), y)
 
 

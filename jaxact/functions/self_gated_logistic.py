@@ -303,11 +303,7 @@ _ROUNDED_AWAY = float(Fraction("1.702") - Fraction(_SHARPNESS))
 
 def _quick_decay(m, near):
     """exp(-1.702 abs(near)), for an x within reach."""
-    a = m.absolute(near)
-    high, rest = m.product(a, _SHARPNESS)
-    rest = rest + a * _ROUNDED_AWAY
-    lifted = m.exp(-high, -rest, lift=LIFT)
-    return Decay(high, rest, lifted, lifted * DROP)
+    return m.decay(near, _SHARPNESS, _ROUNDED_AWAY)
 
 
 def _quick_gelu(m, x):
