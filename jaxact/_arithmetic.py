@@ -146,7 +146,7 @@ class Portable:
             return jnp.exp(v + jnp.where(deep, high, 0.0)) * jnp.where(deep, rest, 2.0**lift)
         high, rest = _split(lift * _LN2)
         low = jnp.where(deep, rest, 0.0) + (0.0 if low is None else low)
-        e = jnp.exp(v + jnp.where(deep, high, 0.0))
+        e = jnp.exp(jnp.where(deep, v + high, v))
         return (e + e * short_expm1(low)) * jnp.where(deep, 1.0, 2.0**lift)
 
     @classmethod
