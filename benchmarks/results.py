@@ -154,8 +154,8 @@ class OverheadRow:
         function: its name.
         what: "import", "call", "gradient" or "network", as in `overhead`.
         library: whose function it is.
-        microseconds: the median.
-        noise: the interquartile range, relative to it.
+        microseconds: of the fastest round.
+        noise: by how much the median exceeds it, relative to it.
     """
 
     METRICS: ClassVar[tuple[str, ...]] = ("microseconds",)
