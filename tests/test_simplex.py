@@ -7,6 +7,7 @@ in units in the last place of each exact number; those of gradients in units of 
 import functools
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import ml_dtypes
 import mpmath
@@ -297,6 +298,15 @@ def _with_and_without(function, where):
 
 def _finite_sum(y):
     return jnp.sum(jnp.where(jnp.isfinite(y), y, 0))
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_a_program_is_exported_for_rows_of_any_length(name):
+    x = np.float32([[1, 2, 3, 4]])
+    function = jax.jit(functools.partial(getattr(jaxact, name), axis=-1))
+    shape = jax.export.symbolic_shape("rows, entries")
+    exported = jax.export.export(function)(jax.ShapeDtypeStruct(shape, x.dtype))
+    np.testing.assert_array_equal(exported.call(x), function(x))
 
 
 @over_dtypes

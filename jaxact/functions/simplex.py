@@ -355,13 +355,17 @@ def _lost(x: Array, top: Array, high: Array) -> Array:
     return jnp.where(high == -jnp.inf, 0.0, low)
 
 
+_USUAL_LENGTH = 4096  # assumed of rows whose length is not known: of longer ones the sum is rounded
+
+
 def _sum(rows: _Rows, axes: tuple[int, ...]) -> tuple[Array, Array]:
     """sum(exp(x - top)) in two parts, rounded no more than its terms are.
 
     Multiples of a number so large that adding them up is exact, and what that leaves of each.
     """
     info, count = jnp.finfo(rows.lifted.dtype), math.prod(rows.lifted.shape[a] for a in axes)
-    bits = max(0, min(info.nmant - 1, info.nmant + 1 - count.bit_length()))
+    length = count if isinstance(count, int) else _USUAL_LENGTH
+    bits = max(0, min(info.nmant - 1, info.nmant + 1 - length.bit_length()))
     # Behind a barrier, or XLA would take adding and subtracting a number for nothing.
     magic = unseen(1.5 * 2.0 ** (info.nmant - bits + LIFT), rows.lifted)
     multiples = (rows.lifted + magic) - magic
