@@ -337,8 +337,10 @@ def _rows(m: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
     short = (
         x.dtype != wide
     )  # then the result is, too, and the last places of float32 are rounded off
+    if x.dtype.itemsize == 1:
+        x = m.widen(x, wide)  # not all formats of 8 bits have an infinity
     top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)  # before XLA has written x out wide
-    if short:
+    if x.dtype != wide:
         x, top = m.widen(x, wide), m.widen(top, wide)
     top = jnp.where(top == -jnp.inf, 0.0, top)
     high = x - top
