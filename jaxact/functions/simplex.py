@@ -334,9 +334,7 @@ class _Rows(NamedTuple):
 
 def _rows(m: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
     wide = compute_dtype(x)
-    short = (
-        x.dtype != wide
-    )  # then the result is, too, and the last places of float32 are rounded off
+    short = x.dtype != wide  # so is the result: the last places of float32 are rounded off
     if x.dtype.itemsize == 1:
         x = m.widen(x, wide)  # not all formats of 8 bits have an infinity
     top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)  # before XLA has written x out wide
