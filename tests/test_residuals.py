@@ -220,11 +220,12 @@ def test_no_preactivation_is_kept_twice_under_a_policy_of_the_users(case):
 # --- The page, from committed results ------------------------------------------------------------
 
 ROOT = Path(__file__).parents[1]
+POINTERS = 0.001  # on an H200, besides: a table for every tuple of results
 PROMISED = {  # arrays of 12 layers in a row, of elementwise functions
     "cpu": FIGURES,
-    "h200": {"default": 26.1, "lean": 15.0, "few_bit": 15.1},
+    "h200": {r: n + POINTERS for r, n in (("default", 26), ("lean", 15), ("few_bit", 15))},
 }
-OF_MAXOUT = {"num_pieces=2": 14.1, "num_pieces=4": 16.1, "num_pieces=8": 12.0}  # on an H200
+OF_MAXOUT = {f"num_pieces={k}": n + POINTERS for k, n in ((2, 14), (4, 16), (8, 12))}
 
 
 def committed(target, network, library="jaxact"):
