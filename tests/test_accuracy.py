@@ -70,10 +70,19 @@ def on_gpus() -> Iterator[Any]:
         yield pytest.param(case, id=repr(case), marks=marks)
 
 
+@pytest.mark.xdist_group("gpus")  # it forgets what was compiled, so let it all run at once
 @pytest.mark.parametrize("case", list(on_gpus()))
 def test_what_gpus_compute_in_bfloat16_is_exact(case, as_on_a_gpu):
     assert Cpu.for_results(jnp.bfloat16) is Bfloat
     check(case, jnp.bfloat16)
+
+
+@pytest.mark.xdist_group("gpus")
+def test_a_wrong_exponential_for_gpus_is_found(as_on_a_gpu, monkeypatch):
+    wrong = lambda v, low=None, *, lift=0: 1.01 * Portable.exp(v, low, lift=lift)
+    monkeypatch.setattr(Bfloat, "exp", staticmethod(wrong))
+    with pytest.raises(AssertionError):
+        check(Case(CATALOG["silu"]), jnp.bfloat16)
 
 
 def by_parameters() -> Iterator[Any]:
