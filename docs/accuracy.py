@@ -21,14 +21,14 @@ from typing import Any, NamedTuple
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests"), str(DOCS)]
 
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-from accuracy import DTYPES, ORDERS, measure  # noqa: E402  (that of the tests)
-from exhaustive import judge  # noqa: E402
-from oracle import Score  # noqa: E402
-from peers import peers, versions  # noqa: E402
+import jax
+import numpy as np
+from accuracy import DTYPES, ORDERS, measure  # that of the tests
+from exhaustive import judge
+from oracle import Score
+from peers import peers, versions
 
-from jaxact import CATALOG, Entry  # noqa: E402
+from jaxact import CATALOG, Entry
 
 PAGE, RESULTS = DOCS / "accuracy.md", DOCS / "accuracy"
 RESOLUTION = 2.0**-12  # in ULP: what is less, the truth is not known to

@@ -6,7 +6,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS)]
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
+import jaxact  # from this checkout, installed or not
 
 project = "jaxact"
 author = "the jaxact authors"

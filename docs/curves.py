@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
+import jaxact  # from this checkout, installed or not
 
 BLUE, ORANGE, GREY = "#2563eb", "#ea580c", "#9ca3af"
 COLUMNS, REACH, HEIGHT = 8, 4.0, 3.0

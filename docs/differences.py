@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
+import jax
+import jax.numpy as jnp
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
+import jaxact  # from this checkout, installed or not
 
 OUTPUT = ROOT / "docs" / "differences.md"
 

@@ -14,7 +14,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
+import jaxact  # from this checkout, installed or not
 
 BLUE, RED, GREY = "#2563eb", "#dc2626", "#6b7280"
 

@@ -14,9 +14,9 @@ import numpy as np
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
-from peers import Jax, Torch, peers, versions  # noqa: E402
+from peers import Jax, Torch, peers, versions
 
-from jaxact import CATALOG, Entry  # noqa: E402
+from jaxact import CATALOG, Entry
 
 PAGE = DOCS / "kinks.md"
 INTRODUCTION = """\

@@ -15,17 +15,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-import optax  # noqa: E402
-from jax import Array  # noqa: E402
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
-from benchmarks.grouping import activation, by_network, grouped  # noqa: E402
-from benchmarks.networks import NETWORKS  # noqa: E402
-from benchmarks.results import MemoryRow, Results  # noqa: E402
-from jaxact.backward import few_bit, lean  # noqa: E402
+import jaxact  # from this checkout, installed or not
+from benchmarks.grouping import activation, by_network, grouped
+from benchmarks.networks import NETWORKS
+from benchmarks.results import MemoryRow, Results
+from jaxact.backward import few_bit, lean
 
 PAGE = ROOT / "docs" / "memory.md"
 TARGETS = ("cpu", "h200", "v5e")

@@ -10,11 +10,11 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests"), str(DOCS)]
 
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-import test_simplex as law  # noqa: E402
-from cases import DTYPES  # noqa: E402
-from peers import versions  # noqa: E402
+import jax
+import numpy as np
+import test_simplex as law
+from cases import DTYPES
+from peers import versions
 
 PAGE = DOCS / "rows.md"
 SIZES, CANCELLING_SIZES = (16, 1024), (2, 16, 1024)

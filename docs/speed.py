@@ -14,12 +14,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import goals, plot  # noqa: E402  (from this checkout, installed or not)
-from benchmarks.compare import OURS  # noqa: E402
-from benchmarks.environment import headline  # noqa: E402
-from benchmarks.goals import DTYPES, MODES, Point, Speeds  # noqa: E402
-from benchmarks.grouping import activation, by_program, grouped  # noqa: E402
-from benchmarks.results import InstructionRow, Results  # noqa: E402
+from benchmarks import goals, plot  # from this checkout, installed or not
+from benchmarks.compare import OURS
+from benchmarks.environment import headline
+from benchmarks.goals import DTYPES, MODES, Point, Speeds
+from benchmarks.grouping import activation, by_program, grouped
+from benchmarks.results import InstructionRow, Results
 
 RESULTS = ROOT / "benchmarks" / "results"
 SPEED = Results.read(RESULTS / "speed-cpu.json")

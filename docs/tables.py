@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
-from jaxact.names import elsewhere  # noqa: E402
+import jaxact  # from this checkout, installed or not
+from jaxact.names import elsewhere
 
 README, NAMES = ROOT / "README.md", ROOT / "docs" / "names.md"
 MARKS = re.compile(r"(<!-- functions -->\n).*(<!-- end of functions -->)", re.DOTALL)

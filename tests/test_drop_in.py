@@ -3,7 +3,7 @@
 And it passes jax's own tests. That is run by hand, against the file tests/nn_test.py of the version
 of jax that is installed:
 
-    JAX_NN_TEST=path/to/nn_test.py python -m pytest tests/test_drop_in.py
+    JAX_NN_TEST=path/to/nn_test.py python -m pytest -m by_hand tests/test_drop_in.py
 """
 
 import inspect
@@ -51,8 +51,9 @@ def test_arguments_are_jax_nns(name):
     assert own[: len(other)] == other
 
 
-@pytest.mark.skipif(not THEIRS, reason="JAX_NN_TEST does not say where jax's tests/nn_test.py is")
+@pytest.mark.by_hand
 def test_the_tests_of_jax_nn_pass_with_our_functions():
+    assert THEIRS, "JAX_NN_TEST must say where jax's tests/nn_test.py is"
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM, THEIRS],
         cwd=Path(__file__).parents[1],

@@ -18,10 +18,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from accuracy import ORDERS, derivatives, roots  # noqa: E402
-from oracle import evaluate, is_normal, ulp_error  # noqa: E402
+from accuracy import ORDERS, derivatives, roots
+from oracle import evaluate, is_normal, ulp_error
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
+import jaxact  # from this checkout, installed or not
 
 BLUE, RED, GREY = "#2563eb", "#dc2626", "#6b7280"
 PALE_BLUE, PALE_RED, PALE = "#dbeafe", "#fee2e2", "#f3f4f6"

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-import jaxact  # noqa: E402  (from this checkout, installed or not)
-from jaxact.theory import gain, moments  # noqa: E402
+import jaxact  # from this checkout, installed or not
+from jaxact.theory import gain, moments
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2563eb", "#ea580c", "#059669", "#dc2626", "#9ca3af"
 COLOURS = (BLUE, ORANGE, GREEN, RED, "#7c3aed", "#0891b2", "#ca8a04", "#4b5563")
