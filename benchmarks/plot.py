@@ -195,7 +195,9 @@ def _draw_roofline(
             )
     ours = next(iter(colors))
     mine = [(row, p) for row, p in zip(rows, points, strict=True) if row.library == ours]
-    for row, point in sorted(mine, key=lambda m: m[1][1] / min(peak, m[1][0] * here))[:LABELS]:
+    for row, point in sorted(mine, key=lambda ops: ops[1][1] / min(peak, ops[1][0] * here))[
+        :LABELS
+    ]:
         name = row.function
         ax.annotate(name, point, xytext=(5, -2), textcoords="offset points", fontsize=6.5)
     ax.set_xscale("log")

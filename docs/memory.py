@@ -270,7 +270,7 @@ def page(writers: Iterable[Callable[[], str]] = FROM_RESULTS) -> str:
     for write in writers:
         name = write.__name__
         marks = re.compile(rf"(<!-- {name} -->\n).*(<!-- end of {name} -->)", re.DOTALL)
-        text = marks.sub(lambda m, write=write: m[1] + write() + m[2], text)
+        text = marks.sub(lambda ops, write=write: ops[1] + write() + ops[2], text)
     return text
 
 

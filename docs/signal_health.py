@@ -45,7 +45,7 @@ def main() -> None:
         marks = re.compile(rf"(<!-- {script} -->\n).*?(<!-- end -->)", re.DOTALL)
         body = section(script, run(script))
         text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(marks.sub(lambda m, b=body: m[1] + b + m[2], text), encoding="utf-8")
+        PAGE.write_text(marks.sub(lambda ops, b=body: ops[1] + b + ops[2], text), encoding="utf-8")
 
 
 if __name__ == "__main__":

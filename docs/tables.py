@@ -41,7 +41,7 @@ def _signature(function) -> str:
     empty = inspect.Parameter.empty
     bare = [p.replace(annotation=empty) for p in signature.parameters.values()]
     text = str(signature.replace(parameters=bare, return_annotation=empty))
-    return re.sub(r"\d\.\d{7,}", lambda m: str(Fraction(m[0]).limit_denominator(99)), text)
+    return re.sub(r"\d\.\d{7,}", lambda ops: str(Fraction(ops[0]).limit_denominator(99)), text)
 
 
 NAMES_HEAD = """# Names
@@ -78,7 +78,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
-    readme = MARKS.sub(lambda m: m[1] + functions_table() + m[2], README.read_text())
+    readme = MARKS.sub(lambda ops: ops[1] + functions_table() + ops[2], README.read_text())
     texts = {README: readme, NAMES: names_table()}
     if check:
         return int(any(path.read_text() != text for path, text in texts.items()))

@@ -1,7 +1,7 @@
 """The arithmetic that kernels are written in: a few exact building blocks, once per platform.
 
-A kernel receives one of the two namespaces below as its first argument, `m`. `Portable` uses
-XLA's own functions and can be differentiated; `Cpu` replaces what XLA's CPU backend does slowly
+A kernel receives one of the two namespaces below as its first argument, `ops`. `XlaOps` uses
+XLA's own functions and can be differentiated; `CpuOps` replaces what XLA's CPU backend does slowly
 or inexactly in float32 and bfloat16. What it does with bits would have no meaning to autodiff,
 so its functions appear only in values and in slopes that are never differentiated as they stand.
 
@@ -47,19 +47,19 @@ def rounded_down(parameter: Any, x: Array) -> Any:
     return float(np.nextafter(np.asarray(high, x.dtype), -np.inf)) if low < 0 else high
 
 
-class Portable:
+class XlaOps:
     """The building blocks in terms of XLA's functions, for every platform and dtype.
 
     Attributes:
-        in_two_parts: whether exponents are computed in two parts.
+        double_float: whether exponents are computed in two parts.
     """
 
-    in_two_parts = True
+    double_float = True
 
     @classmethod
-    def for_results(cls, dtype) -> "type[Portable]":
+    def for_results(cls, dtype) -> "type[XlaOps]":
         """The arithmetic for results of a dtype."""
-        return Bfloat if dtype == jnp.bfloat16 else cls
+        return Bfloat16Ops if dtype == jnp.bfloat16 else cls
 
     @staticmethod
     def widen(x: Array, dtype) -> Array:
@@ -139,7 +139,7 @@ class Portable:
             e = jnp.exp(v)
             return e if low is None else e + e * short_expm1(low)
         # Where exp(v) would be subnormal, the factor goes into the exponent beforehand.
-        deep = v < Portable.lowest(v) / 2
+        deep = v < XlaOps.lowest(v) / 2
         if low is None and v.dtype == jnp.float32:
             high, rest = _split_exactly(lift)
             # Constants are chosen, not arrays: that XLA for TPUs would keep rather than repeat.
@@ -210,21 +210,21 @@ class Portable:
     @staticmethod
     def distance(root: tuple[Any, float], a: Array) -> Array:
         """root - a, for a root in two parts."""
-        return ((unseen(root[0], a) if a.dtype == jnp.float64 else root[0]) - a) + root[1]
+        return ((opaque_constant(root[0], a) if a.dtype == jnp.float64 else root[0]) - a) + root[1]
 
     @staticmethod
-    def sum_in_two_parts(a: Array, b: Array) -> tuple[Array, Array]:
+    def fast_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
         """a + b and what rounding took from it, for abs(a) >= abs(b)."""
         high = a + b
         return high, b - (high - a)
 
     @classmethod
-    def settle(cls, high: Array, low: Array, dtype) -> Array:
+    def with_sticky_bit(cls, high: Array, low: Array, dtype) -> Array:
         """high + low, so rounded that rounding it to `dtype` gives what rounding the sum would.
 
         A sum that is one of 16-bit ties but for what 24 bits cannot hold moves off the tie.
         """
-        y, rest = cls.sum_in_two_parts(high, jnp.where(jnp.isfinite(low), low, 0.0))
+        y, rest = cls.fast_two_sum(high, jnp.where(jnp.isfinite(low), low, 0.0))
         info, integer = jnp.finfo(y.dtype), np.int64 if y.dtype == jnp.float64 else np.int32
         half = integer(1 << (info.nmant - jnp.finfo(dtype).nmant - 1))
         bits = lax.bitcast_convert_type(lax.stop_gradient(y), integer)
@@ -262,7 +262,7 @@ class Portable:
         return high, cls._if_normal(high, (head * factor_head - high) + low)
 
     @staticmethod
-    def reused(quotient: Array) -> Array:
+    def force_recompute(quotient: Array) -> Array:
         """A quotient of two arrays, not negative, that is used more than once."""
         return quotient
 
@@ -301,17 +301,17 @@ class Decay(NamedTuple):
         return difference if self.rest is None else difference - self.rest
 
 
-class Bfloat(Portable):
+class Bfloat16Ops(XlaOps):
     """The same for results in bfloat16: float32 has 16 bits to spare, and no more are computed.
 
     What fits between the loads and stores of a GPU is counted in instructions. The formats have
     the same exponents, so tails are lifted here too.
     """
 
-    in_two_parts = False
+    double_float = False
 
     @classmethod
-    def for_results(cls, dtype) -> type[Portable]:
+    def for_results(cls, dtype) -> type[XlaOps]:
         return cls
 
     @staticmethod
@@ -341,11 +341,11 @@ class Bfloat(Portable):
         return half * (2 + w * polynomial(w, *_SHORT_LOG1P))
 
 
-class Cpu(Portable):
+class CpuOps(XlaOps):
     """The same for XLA's CPU backend: own exponential, bfloat16 by integer arithmetic."""
 
     @classmethod
-    def for_results(cls, dtype) -> type[Portable]:
+    def for_results(cls, dtype) -> type[XlaOps]:
         return cls
 
     @staticmethod
@@ -375,7 +375,7 @@ class Cpu(Portable):
         return jnp.abs(x)
 
     @staticmethod
-    def reused(quotient: Array) -> Array:
+    def force_recompute(quotient: Array) -> Array:
         # XLA would write it to memory in a kernel of its own, and keep it for the backward pass;
         # so cheap an operation, which changes nothing, it repeats.
         return jnp.abs(quotient)
@@ -383,7 +383,7 @@ class Cpu(Portable):
     @staticmethod
     def with_sign(magnitude: Array, x: Array) -> Array:
         if x.dtype != jnp.float32:
-            return Portable.with_sign(magnitude, x)
+            return XlaOps.with_sign(magnitude, x)
         sign = lax.bitcast_convert_type(x, jnp.int32) & np.int32(-(2**31))
         rest = lax.bitcast_convert_type(magnitude, jnp.int32) & np.int32(2**31 - 1)
         return lax.bitcast_convert_type(rest | sign, jnp.float32)
@@ -391,7 +391,7 @@ class Cpu(Portable):
     @staticmethod
     def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
         if v.dtype != jnp.float32:
-            return Portable.exp(v, low, lift=lift)
+            return XlaOps.exp(v, low, lift=lift)
         scale, fraction = _reduced_expm1(v, low, lift)
         return scale * (1 + fraction)
 
@@ -407,7 +407,7 @@ class Cpu(Portable):
     @staticmethod
     def expm1(v: Array, low: Array | None = None) -> Array:
         if v.dtype != jnp.float32:
-            return Portable.expm1(v, low)
+            return XlaOps.expm1(v, low)
         scale, fraction = _reduced_expm1(v, low)
         return scale * fraction + (scale - 1)
 
@@ -416,7 +416,7 @@ class Cpu(Portable):
         cls, v: Array, low: Array | None = None, *, lift: int = 0
     ) -> tuple[Array, Array]:
         if v.dtype != jnp.float32:
-            return Portable.exp_and_expm1(v, low, lift=lift)
+            return XlaOps.exp_and_expm1(v, low, lift=lift)
         scale, fraction = _reduced_expm1(v, low, lift)
         unlifted = scale * 2.0**-lift
         return scale * (1 + fraction), unlifted * fraction + (unlifted - 1)
@@ -427,14 +427,14 @@ class Cpu(Portable):
 
     @staticmethod
     def distance(root: tuple[Any, float], a: Array) -> Array:
-        return (unseen(root[0], a) - a) + root[1]
+        return (opaque_constant(root[0], a) - a) + root[1]
 
     @staticmethod
     def log1p(lifted: Array, e: Array) -> Array:
         if e.dtype != jnp.float32:
-            return Portable.log1p(lifted, e)
+            return XlaOps.log1p(lifted, e)
         # log(1+e) = 2 atanh(v/2) with v = 2e/(2+e) <= 2/3: an odd series in v
-        half = Cpu.reused(lifted / (2 + e))
+        half = CpuOps.force_recompute(lifted / (2 + e))
         v = half * (2 * DROP)
         w = v * v
         series = polynomial(w, 5.473527131e-4, 2.187432896e-3, 1.250678096e-2, 8.333301642e-2)
@@ -449,7 +449,7 @@ def polynomial(x: Array, highest: float | Array, second: float | Array, *rest) -
     return result
 
 
-def unseen(high: Any, a: Array) -> Array:
+def opaque_constant(high: Any, a: Array) -> Array:
     """A constant as an array that XLA does not see, or it would add other constants to it first.
 
     Behind a barrier together with `a`, which is traced: a barrier of constants alone would be
@@ -460,11 +460,11 @@ def unseen(high: Any, a: Array) -> Array:
     return lax.optimization_barrier((a, jnp.asarray(high, a.dtype)))[1]
 
 
-def _tanh_by_expm1(m, x: Array) -> Array:
-    minus = m.expm1(-2 * m.at_most(m.absolute(x), -0.5 * m.lowest(x)))
+def _tanh_by_expm1(ops, x: Array) -> Array:
+    minus = ops.expm1(-2 * ops.at_most(ops.absolute(x), -0.5 * ops.lowest(x)))
     # The sign before the division: XLA on CPU repeats cheap last steps in the backward pass, and
     # keeps what they need.
-    return m.with_sign(-minus, x) / (2 + minus)
+    return ops.with_sign(-minus, x) / (2 + minus)
 
 
 def _split(constant: float) -> tuple[float, float]:
@@ -544,7 +544,7 @@ def _reduced_expm1(v: Array, low: Array | None = None, lift: int = 0) -> tuple[A
     """2^(n+lift) and expm1(r), with v + low = n ln2 + r and abs(r) <= ln2 / 2."""
     # The barrier keeps XLA from simplifying (w + c) - c to w. A float-to-integer conversion would
     # say the same, but the CPU backend makes it saturate, which costs more than the exponential.
-    magic = unseen(_ROUND + lift, v)
+    magic = opaque_constant(_ROUND + lift, v)
     shifted = v * np.float32(1 / _LN2) + magic
     n = shifted - magic
     scale = lax.bitcast_convert_type(

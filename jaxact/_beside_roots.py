@@ -33,12 +33,12 @@ class BesideRoot(NamedTuple):
     reach: float
     coefficients: dict[int, tuple[float, ...]]
 
-    def __call__(self, m, x: Array, far: Array) -> Array:
+    def __call__(self, ops, x: Array, far: Array) -> Array:
         """The function at x: by the polynomial, or, out of its reach, `far`."""
-        d = m.distance(two_parts(self.root, x), x)
-        near = m.clamp(d, -self.reach, self.reach)
+        d = ops.distance(two_parts(self.root, x), x)
+        near = ops.clamp(d, -self.reach, self.reach)
         y = near * polynomial(near, *self.coefficients[x.dtype.itemsize])
-        return jnp.where(m.absolute(d) < self.reach, y, far)
+        return jnp.where(ops.absolute(d) < self.reach, y, far)
 
 
 @functools.lru_cache

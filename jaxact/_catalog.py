@@ -21,10 +21,11 @@ class Entry:
 
     Attributes:
         function: the public function itself.
-        formula: the mathematical definition, `formula(m, x, **parameters)`: one expression over
-            a namespace `m` (`m.exp`, `m.where`, ...), so that mpmath, a high-precision evaluator
-            and jax.numpy can all evaluate it. It is transcribed from the source, never rewritten
-            for stability: it is what the code is judged by. For a kink it decides the branch.
+        formula: the mathematical definition, `formula(math, x, **parameters)`: one expression
+            over a namespace `math` (`math.exp`, `math.where`, ...), so that mpmath, a
+            high-precision evaluator and jax.numpy can all evaluate it. It is transcribed from the
+            source, never rewritten for stability: it is what the code is judged by. For a kink it
+            decides the branch.
         source: who defined it, and where.
         kind: which laws apply: one output per input element, a gate of two arrays, a map over
             an axis, or a random function (its formula describes evaluation, without a key).

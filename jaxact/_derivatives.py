@@ -2,9 +2,9 @@
 
 A `Kernel` is a real function of `x` and its parameters that knows its derivatives as kernels of
 their own. Calling it gives an ordinary JAX function with a `custom_jvp` rule; the tangent is
-`slope(x) * t`, made by one primitive, `jaxact_scale`, that is linear in `t` and that autodiff does
-not look into. So reverse mode keeps what the slope is computed from, in its own dtype, and nothing
-else, and any order of differentiation stays within kernels and that primitive.
+`slope(x) * t`, made by one primitive, `jaxact_scale_tangent`, that is linear in `t` and that
+autodiff does not look into. So reverse mode keeps what the slope is computed from, in its own
+dtype, and nothing else, and any order of differentiation stays within kernels and that primitive.
 
 Without primitives (see `_mechanism`) `jax.checkpoint` takes its place.
 """
@@ -25,9 +25,9 @@ from jax.interpreters import ad, batching, mlir
 from jax.typing import ArrayLike
 
 from ._arguments import as_array, broadcast, is_number, real
-from ._arithmetic import Cpu, Portable
+from ._arithmetic import CpuOps, XlaOps
 from ._mechanism import HAS_PRIMITIVES
-from ._whole import whole
+from ._opaque_call import opaque_call
 
 Numbers = tuple[float | None, ...]  # a parameter known at trace time, or None where an array is
 
@@ -36,7 +36,7 @@ class FromOutput(NamedTuple):
     """A slope that the output determines.
 
     Attributes:
-        slope: `slope(m, y, *parameters)`.
+        slope: `slope(ops, y, *parameters)`.
         exact: whether nothing is lost in it, so that the output is kept by default.
         holds: `holds(*parameters)` tells for which Python numbers the slope is a function of y.
     """
@@ -50,8 +50,8 @@ class FromMask(NamedTuple):
     """A slope that takes a few values: which of them is kept, a byte per element.
 
     Attributes:
-        mask: `mask(m, x, *parameters)`, boolean or a small integer.
-        slope: `slope(m, mask, *parameters)`.
+        mask: `mask(ops, x, *parameters)`, boolean or a small integer.
+        slope: `slope(ops, mask, *parameters)`.
     """
 
     mask: Callable[..., Array]
@@ -62,20 +62,20 @@ class Kernel:
     """A function of x and parameters with derivatives in closed form.
 
     Args:
-        value: `value(m, x, *parameters)`, in the dtype that it is given, with the building blocks
-            of `m`; parameters are Python numbers, or arrays that broadcast against x.
+        value: `value(ops, x, *parameters)`, in the dtype that it is given, with the building blocks
+            of `ops`; parameters are Python numbers, or arrays that broadcast against x.
         output: how the slope follows from the output, if it does.
         mask: how the slope follows from one bit, if it does.
         exact: whether `value` rounds nothing, or a function of the parameters, if they are
             numbers, that tells: then 16-bit inputs are not widened.
         integers: whether integers are left as they are, if the parameters are whole numbers too.
-        parts: `parts(m, x, *parameters)`, the value as a float32 and what that leaves out, the
-            sign of which decides 16-bit ties, or None if there are none to decide. What is left
-            out is small beside the value, or 0.
+        double_float_value: `double_float_value(ops, x, *parameters)`, the value as (hi, lo): hi is
+            a float32, lo is what it leaves out, small beside hi or 0; the sign of lo decides
+            16-bit ties. lo is None where there are none to decide.
         name: what errors and compiled programs call it; by default the name of `value`.
-        by_parameters: `by_parameters(m, x, parameters, tangents)`, the derivative along tangents of
-            all parameters, for a function of many: then what their derivatives share is computed
-            once. It is linear in the tangents, and autodiff is good enough for the rest.
+        by_parameters: `by_parameters(ops, x, parameters, tangents)`, the derivative along tangents
+            of all parameters, for a function of many: then what their derivatives share is
+            computed once. It is linear in the tangents, and autodiff is good enough for the rest.
         partials: the derivative by each argument, under the argument's name: a `Kernel`, or a
             function for whose own derivatives autodiff is good enough. What is not given here
             autodiff supplies.
@@ -90,13 +90,13 @@ class Kernel:
         mask: FromMask | None = None,
         exact: bool | Callable[..., bool] = False,
         integers: bool = False,
-        parts: Callable[..., tuple[Array, Array | None]] | None = None,
+        double_float_value: Callable[..., tuple[Array, Array | None]] | None = None,
         name: str | None = None,
         by_parameters: Callable[..., Array] | None = None,
         **partials: "Kernel | Callable[..., Array]",
     ):
         self.value, self.integers = value, integers
-        self._exact, self._parts = exact, parts
+        self._exact, self._double_float_value = exact, double_float_value
         self.output, self.mask = output, mask
         self.by_parameters = by_parameters
         self.name = name or value.__name__.strip("_")
@@ -113,8 +113,8 @@ class Kernel:
                 numbers = tuple([float(p) if is_number(p) else None for p in parameters])
                 given = zip(parameters, numbers, strict=True)
                 arrays = [as_array(p) for p, n in given if n is None]
-                return self._compiled((numbers, _keeping.get()), x, *arrays)
-        return self._compiled((parameters, _keeping.get()), x)
+                return self._compiled((numbers, _residual_policy.get()), x, *arrays)
+        return self._compiled((parameters, _residual_policy.get()), x)
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}>"
@@ -126,9 +126,9 @@ class Kernel:
             self._partials[name] = Kernel(_differentiated(self.value, index))
         return self._partials[name]
 
-    def function(self, how: "How", x: Array, *arrays: Array) -> Array:
+    def function(self, config: "CallConfig", x: Array, *arrays: Array) -> Array:
         """The function with its derivative rule, on arrays of one rank."""
-        return (self._with_parameters if arrays else self._of_x)(how, x, *arrays)
+        return (self._with_parameters if arrays else self._of_x)(config, x, *arrays)
 
     @functools.cached_property
     def _of_x(self) -> Callable[..., Array]:
@@ -149,16 +149,16 @@ class Kernel:
     def _compiled(self) -> Callable[..., Array]:
         # One jitted function per kernel: eager calls are fast, traces are shared, and eager, jit
         # and vmap fuse the same multiplications and additions, so they agree to the last bit.
-        def call(how, x, *arrays):
-            numbers, keep = how = How(*how)
+        def call(config, x, *arrays):
+            numbers, keep = config = CallConfig(*config)
             if keep == "output":
                 self._require_output(numbers)
-            whole = self.integers and all(n is not None and n.is_integer() for n in numbers)
-            x = real(x, self.name, keep_integers=whole)
+            keep_integers = self.integers and all(n is not None and n.is_integer() for n in numbers)
+            x = real(x, self.name, keep_integers=keep_integers)
             names = [a for a, n in zip(self.arguments[1:], numbers, strict=True) if n is None]
             given = {n: real(a, self.name) for n, a in zip(names, arrays, strict=True)}
             x, aligned = broadcast(self.name, x, given, called=self.arguments[0])
-            return self.function(how, x, *aligned)
+            return self.function(config, x, *aligned)
 
         call.__name__ = call.__qualname__ = self.name
         return jax.jit(call, static_argnums=0)
@@ -169,21 +169,21 @@ class Kernel:
             return None not in numbers and self._exact(*numbers)
         return self._exact
 
-    def wide(self, m, dtype, x: Array, *parameters: Array | float) -> Array:
+    def wide(self, ops, dtype, x: Array, *parameters: Array | float) -> Array:
         """The value in the dtype of `x`, for a result that is rounded to `dtype`."""
-        if self._parts is None or jnp.finfo(dtype).bits > 16:
-            return self.value(m, x, *parameters)
-        high, low = self._parts(m, x, *parameters)
-        return high if low is None else m.settle(high, low, dtype)
+        if self._double_float_value is None or jnp.finfo(dtype).bits > 16:
+            return self.value(ops, x, *parameters)
+        high, low = self._double_float_value(ops, x, *parameters)
+        return high if low is None else ops.with_sticky_bit(high, low, dtype)
 
-    def residual(self, how: "How", x: Array, y: Array, arrays) -> tuple[Array, "Kernel"]:
+    def residual(self, config: "CallConfig", x: Array, y: Array, arrays) -> tuple[Array, "Kernel"]:
         """What the slope by x is computed from, and the kernel that computes it."""
-        kept = self._least(how.numbers) if how.keep == "default" else how.keep
+        kept = self._least(config.numbers) if config.keep == "default" else config.keep
         if kept == "output" and self.output:
             return y, self._from("output", self.output.slope)
         if kept == "mask" and self.mask:
             wide = [a.astype(compute_dtype(x, *arrays)) for a in (x, *arrays)]
-            code = self.mask.mask(Portable, wide[0], *_merge(how.numbers, wide[1:]))
+            code = self.mask.mask(XlaOps, wide[0], *_merge(config.numbers, wide[1:]))
             return code, self._from("mask", self.mask.slope)
         return x, self.partial(0)
 
@@ -215,35 +215,35 @@ class Kernel:
 
 
 def named(*arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a function of `(m, *arguments)` the names that a `Kernel` calls its arguments by."""
+    """Gives a function of `(ops, *arguments)` the names that a `Kernel` calls its arguments by."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         parameters = [inspect.Parameter(a, inspect.Parameter.POSITIONAL_ONLY) for a in arguments]
-        m = inspect.Parameter("m", inspect.Parameter.POSITIONAL_ONLY)
-        function.__signature__ = inspect.Signature([m, *parameters])  # type: ignore[attr-defined]
+        ops = inspect.Parameter("ops", inspect.Parameter.POSITIONAL_ONLY)
+        function.__signature__ = inspect.Signature([ops, *parameters])  # type: ignore[attr-defined]
         return function
 
     return decorate
 
 
-class How(NamedTuple):
+class CallConfig(NamedTuple):
     """What a call is compiled for, besides shapes and dtypes."""
 
     numbers: Numbers
     keep: str = "default"
 
 
-_keeping: ContextVar[str] = ContextVar("keeping", default="default")
+_residual_policy: ContextVar[str] = ContextVar("residual_policy", default="default")
 
 
 @contextmanager
-def keeping(what: str):
+def residual_policy(what: str):
     """Within it, kernels are called so that reverse mode keeps `what`: "input" or "output"."""
-    token = _keeping.set(what)
+    token = _residual_policy.set(what)
     try:
         yield
     finally:
-        _keeping.reset(token)
+        _residual_policy.reset(token)
 
 
 def _as_kernel(derivative: Kernel | Callable[..., Array]) -> Kernel:
@@ -254,9 +254,9 @@ def _differentiated(value: Callable[..., Array], index: int) -> Callable[..., Ar
     """The derivative of `value` by argument `index`, by autodiff of the portable arithmetic."""
 
     @functools.wraps(value)
-    def derivative(m, *arguments):
+    def derivative(ops, *arguments):
         def along(argument):
-            return value(Portable, *arguments[:index], argument, *arguments[index + 1 :])
+            return value(XlaOps, *arguments[:index], argument, *arguments[index + 1 :])
 
         argument = arguments[index]
         return jax.jvp(along, (argument,), (jnp.ones_like(argument),))[1]
@@ -278,46 +278,46 @@ def compute_dtype(*arrays: Array):
 # --- The value ---------------------------------------------------------------------------------
 
 
-def _evaluate(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
+def _evaluate(kernel: Kernel, config: CallConfig, x: Array, *arrays: Array) -> Array:
     if not jnp.issubdtype(x.dtype, jnp.floating):
         info = jnp.iinfo(x.dtype)
-        bounds = [int(min(max(number or 0, info.min), info.max)) for number in how.numbers]
-        return kernel.value(Portable, x, *bounds)
-    exact = kernel.is_exact(how.numbers)
+        bounds = [int(min(max(number or 0, info.min), info.max)) for number in config.numbers]
+        return kernel.value(XlaOps, x, *bounds)
+    exact = kernel.is_exact(config.numbers)
     if exact and x.dtype != jnp.bfloat16:
-        return kernel.value(Portable, x, *how.numbers)
+        return kernel.value(XlaOps, x, *config.numbers)
     dtype = compute_dtype(x, *arrays)
 
-    def compute(m, x, *arrays):
-        if exact and m is Portable:
-            return kernel.value(m, x, *how.numbers)
-        wide = [m.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
-        n = m.for_results(x.dtype)
-        y = kernel.wide(n, x.dtype, wide[0], *_merge(how.numbers, wide[1:]))
-        return m.narrow(y, x.dtype) if y.dtype != x.dtype else y
+    def compute(ops, x, *arrays):
+        if exact and ops is XlaOps:
+            return kernel.value(ops, x, *config.numbers)
+        wide = [ops.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
+        n = ops.for_results(x.dtype)
+        y = kernel.wide(n, x.dtype, wide[0], *_merge(config.numbers, wide[1:]))
+        return ops.narrow(y, x.dtype) if y.dtype != x.dtype else y
 
     return on_platform(compute, x, *arrays)
 
 
 def on_platform(compute: Callable[..., Any], *arrays: Array) -> Any:
-    """compute(m, *arrays), where `m` is the arithmetic of the platform that it is compiled for."""
+    """compute(ops, *arrays), where `ops` is the arithmetic of the platform compiled for."""
     if jax.typeof(arrays[0]).weak_type or compute_dtype(*arrays) == jnp.float64:
-        return compute(Portable, *arrays)  # working on bits would lose the weak type
+        return compute(XlaOps, *arrays)  # working on bits would lose the weak type
     if not HAS_PRIMITIVES:
-        return compute(Portable, *arrays)  # JAX may differentiate it, see `_whole`
+        return compute(XlaOps, *arrays)  # JAX may differentiate it, see `_opaque_call`
     return lax.platform_dependent(
         *arrays,
-        cpu=functools.partial(compute, Cpu),
-        default=functools.partial(compute, Portable),
+        cpu=functools.partial(compute, CpuOps),
+        default=functools.partial(compute, XlaOps),
     )
 
 
 # --- The tangent -------------------------------------------------------------------------------
 
 
-def _jvp(kernel: Kernel, how: How, primals, tangents):
+def _jvp(kernel: Kernel, config: CallConfig, primals, tangents):
     x, *arrays = primals
-    y = whole(_function, (kernel, how), x, *arrays)
+    y = opaque_call(_function, (kernel, config), x, *arrays)
     live = [not isinstance(t, SymbolicZero) for t in tangents]
     total = None
     if kernel.by_parameters and any(live[1:]):
@@ -325,16 +325,16 @@ def _jvp(kernel: Kernel, how: How, primals, tangents):
             jnp.zeros_like(a) if isinstance(t, SymbolicZero) else t
             for a, t in zip(arrays, tangents[1:], strict=True)
         ]
-        total = _by_parameters(kernel, how.numbers, y.dtype, x, arrays, given)
+        total = _by_parameters(kernel, config.numbers, y.dtype, x, arrays, given)
         tangents = tangents[:1]
-    for index, t in zip(_array_arguments(how.numbers)[: len(tangents)], tangents, strict=True):
+    for index, t in zip(_array_arguments(config.numbers)[: len(tangents)], tangents, strict=True):
         if isinstance(t, SymbolicZero):
             continue
         if index == 0 and not any(live[1:]):
-            residual, slope = kernel.residual(how, x, y, arrays)
+            residual, slope = kernel.residual(config, x, y, arrays)
         else:  # the derivative by a parameter needs x in any case
             residual, slope = x, kernel.partial(index)
-        term = scale(slope, how.numbers, (residual, *arrays), (), t, y.dtype)
+        term = scale_tangent(slope, config.numbers, (residual, *arrays), (), t, y.dtype)
         total = term if total is None else total + term
     return y, jnp.zeros_like(y) if total is None else total
 
@@ -347,11 +347,11 @@ def _by_parameters(kernel: Kernel, numbers: Numbers, dtype, x: Array, arrays, ta
     along = iter(tangents)
     every = [next(along) if number is None else 0.0 for number in numbers]
     assert kernel.by_parameters is not None
-    return kernel.by_parameters(Portable, x, _merge(numbers, arrays), every).astype(dtype)
+    return kernel.by_parameters(XlaOps, x, _merge(numbers, arrays), every).astype(dtype)
 
 
-def _function(kernel: Kernel, how: How, x: Array, *arrays: Array) -> Array:
-    return kernel.function(how, x, *arrays)
+def _function(kernel: Kernel, config: CallConfig, x: Array, *arrays: Array) -> Array:
+    return kernel.function(config, x, *arrays)
 
 
 def _array_arguments(numbers: Numbers) -> list[int]:
@@ -359,14 +359,14 @@ def _array_arguments(numbers: Numbers) -> list[int]:
     return [0, *(i for i, number in enumerate(numbers, 1) if number is None)]
 
 
-def scale(kernel: Kernel, numbers: Numbers, residuals, factors, t: Array, dtype) -> Array:
+def scale_tangent(kernel: Kernel, numbers: Numbers, residuals, factors, t: Array, dtype) -> Array:
     """kernel(*residuals) * product(factors) * t, rounded once to `dtype`.
 
     Linear in t (and in each factor); reverse mode keeps `residuals` and `factors` as they are.
     All arrays broadcast: they have the rank of the result, or are scalars.
     """
     operands = varying_alike(*residuals, *factors, t)
-    return _scale(
+    return _scale_tangent(
         *operands, kernel=kernel, numbers=numbers, residuals=len(residuals), dtype=jnp.dtype(dtype)
     )
 
@@ -381,16 +381,18 @@ def varying_alike(*operands: Array) -> list[Array]:
     ]
 
 
-def _product(m, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: int, dtype) -> Array:
+def _product(
+    ops, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: int, dtype
+) -> Array:
     compute = compute_dtype(*operands)
-    wide = [a if a.dtype == compute or _is_code(a) else m.widen(a, compute) for a in operands]
+    wide = [a if a.dtype == compute or _is_code(a) else ops.widen(a, compute) for a in operands]
     arguments, multipliers = wide[:residuals], wide[residuals:]
     product = kernel.wide(
-        m.for_results(dtype), dtype, arguments[0], *_merge(numbers, arguments[1:])
+        ops.for_results(dtype), dtype, arguments[0], *_merge(numbers, arguments[1:])
     )
     for multiplier in multipliers:
         product = product * multiplier
-    return product if product.dtype == dtype else m.narrow(product, dtype)
+    return product if product.dtype == dtype else ops.narrow(product, dtype)
 
 
 def _is_code(a: Array) -> bool:
@@ -400,38 +402,38 @@ def _is_code(a: Array) -> bool:
 
 # --- Mechanism 1: a primitive ------------------------------------------------------------------
 
-scale_p = Primitive("jaxact_scale")
+scale_tangent_p = Primitive("jaxact_scale_tangent")
 
 
-def _lowered(m, *, barrier: bool = True) -> Callable[..., Any]:
+def _lowered(ops, *, barrier: bool = True) -> Callable[..., Any]:
     def compute(*operands, **parameters):
         # Without the barrier XLA would compute the slope beside the value, and keep that instead;
         # but for TPUs it then keeps less.
         return _product(
-            m, *(lax.optimization_barrier(operands) if barrier else operands), **parameters
+            ops, *(lax.optimization_barrier(operands) if barrier else operands), **parameters
         )
 
     return mlir.lower_fun(compute, multiple_results=False)
 
 
-mlir.register_lowering(scale_p, _lowered(Portable))
-mlir.register_lowering(scale_p, _lowered(Portable, barrier=False), platform="tpu")
-mlir.register_lowering(scale_p, _lowered(Cpu), platform="cpu")
+mlir.register_lowering(scale_tangent_p, _lowered(XlaOps))
+mlir.register_lowering(scale_tangent_p, _lowered(XlaOps, barrier=False), platform="tpu")
+mlir.register_lowering(scale_tangent_p, _lowered(CpuOps), platform="cpu")
 
 
 @functools.partial(jax.jit, static_argnames=("kernel", "numbers", "residuals", "dtype"))
 def _evaluated(*operands, **parameters):
     by_platform = {
-        platform: functools.partial(_product, m, **parameters)
-        for platform, m in (("cpu", Cpu), ("default", Portable))
+        platform: functools.partial(_product, ops, **parameters)
+        for platform, ops in (("cpu", CpuOps), ("default", XlaOps))
     }
     return lax.platform_dependent(*operands, **by_platform)
 
 
-scale_p.def_impl(_evaluated)
+scale_tangent_p.def_impl(_evaluated)
 
 
-@scale_p.def_abstract_eval
+@scale_tangent_p.def_abstract_eval
 def _abstract(*operands, dtype, **_):
     # Multiplication knows how shardings and varying axes combine; ask it.
     shape = lax.broadcast_shapes(*(a.shape for a in operands))
@@ -442,23 +444,29 @@ def _abstract(*operands, dtype, **_):
     return functools.reduce(lambda a, b: lax.mul_p.abstract_eval(a, b)[0], full)
 
 
-def _scale_jvp(primals, tangents, *, kernel: Kernel, numbers: Numbers, residuals: int, dtype):
+def _scale_tangent_jvp(
+    primals, tangents, *, kernel: Kernel, numbers: Numbers, residuals: int, dtype
+):
     def derivative(position: int, tangent: Array) -> Array:
         others = [a for i, a in enumerate(primals) if i != position or i < residuals]
         if position < residuals:
             slope = kernel.partial(_array_arguments(numbers)[position])
         else:
             slope = kernel
-        return scale(slope, numbers, others[:residuals], others[residuals:], tangent, dtype)
+        return scale_tangent(slope, numbers, others[:residuals], others[residuals:], tangent, dtype)
 
-    out = scale_p.bind(*primals, kernel=kernel, numbers=numbers, residuals=residuals, dtype=dtype)
+    out = scale_tangent_p.bind(
+        *primals, kernel=kernel, numbers=numbers, residuals=residuals, dtype=dtype
+    )
     terms = [derivative(i, t) for i, t in enumerate(tangents) if type(t) is not ad.Zero]
     return out, functools.reduce(jnp.add, terms) if terms else ad.Zero(
         jax.typeof(out).to_tangent_aval()
     )
 
 
-def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals: int, dtype):
+def _scale_tangent_transpose(
+    ct, *operands, kernel: Kernel, numbers: Numbers, residuals: int, dtype
+):
     (position,) = (i for i, a in enumerate(operands) if ad.is_undefined_primal(a))
     unknown = operands[position].aval
     result: list = [None] * len(operands)
@@ -468,7 +476,7 @@ def _scale_transpose(ct, *operands, kernel: Kernel, numbers: Numbers, residuals:
     others = [a for i, a in enumerate(operands) if i != position]
     summed = unknown.shape != ct.shape
     wide = compute_dtype(unknown) if summed else unknown.dtype
-    back = scale(kernel, numbers, others[:residuals], others[residuals:], ct, wide)
+    back = scale_tangent(kernel, numbers, others[:residuals], others[residuals:], ct, wide)
     if summed:
         back = _sum_to(back, unknown.shape).astype(unknown.dtype)
     result[position] = sharded_alike(back, unknown.sharding)
@@ -491,7 +499,7 @@ def sharded_alike(x: Array, sharding) -> Array:
     return jax.sharding.reshard(x, sharding) if explicit else x
 
 
-def _scale_batch(operands, dims, **parameters):
+def _scale_tangent_batch(operands, dims, **parameters):
     rank = max(a.ndim - (d is not None) for a, d in zip(operands, dims, strict=True))
 
     def aligned(a, d):
@@ -501,12 +509,12 @@ def _scale_batch(operands, dims, **parameters):
         return jnp.expand_dims(a, tuple(range(1, rank + 1))) if a.ndim == 1 else a
 
     moved = [aligned(a, d) for a, d in zip(operands, dims, strict=True)]
-    return scale_p.bind(*moved, **parameters), 0
+    return scale_tangent_p.bind(*moved, **parameters), 0
 
 
-ad.primitive_jvps[scale_p] = _scale_jvp
-ad.primitive_transposes[scale_p] = _scale_transpose
-batching.primitive_batchers[scale_p] = _scale_batch
+ad.primitive_jvps[scale_tangent_p] = _scale_tangent_jvp
+ad.primitive_transposes[scale_tangent_p] = _scale_tangent_transpose
+batching.primitive_batchers[scale_tangent_p] = _scale_tangent_batch
 
 
 # --- Mechanism 2: jax.checkpoint ---------------------------------------------------------------
@@ -519,16 +527,16 @@ def _rematerialised(parameters: tuple, *operands: Array) -> Array:
     arguments, multipliers = operands[:residuals], operands[residuals:]
     x, *arrays = (a if _is_code(a) else a.astype(compute) for a in arguments)
     if _is_code(x):
-        product = kernel.value(Portable, x, *_merge(numbers, arrays))
+        product = kernel.value(XlaOps, x, *_merge(numbers, arrays))
     else:
-        product = kernel.function(How(numbers, "input"), x, *arrays)
+        product = kernel.function(CallConfig(numbers, "input"), x, *arrays)
     for multiplier in multipliers:
         product = product * multiplier.astype(compute)
     return product.astype(dtype)
 
 
-def _scale_by_checkpoint(*operands: Array, kernel, numbers, residuals, dtype) -> Array:
+def _scale_tangent_by_checkpoint(*operands: Array, kernel, numbers, residuals, dtype) -> Array:
     return _rematerialised((kernel, numbers, residuals, dtype), *operands)
 
 
-_scale = scale_p.bind if HAS_PRIMITIVES else _scale_by_checkpoint
+_scale_tangent = scale_tangent_p.bind if HAS_PRIMITIVES else _scale_tangent_by_checkpoint

@@ -26,11 +26,11 @@ def _rule(order: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     coefficients = weights[:, None] * polynomials * (np.arange(order) + 0.5)
     ends = np.array([-_END, _END])
     at_ends = coefficients @ np.polynomial.legendre.legvander(ends, order - 1).T
-    unseen = 1 - inner[-1]
+    opaque_constant = 1 - inner[-1]
     checks = np.vstack(
         [
-            np.hstack([coefficients[:, -2:], unseen * at_ends]),
-            np.hstack([np.zeros((2, 2)), -unseen * np.eye(2)]),
+            np.hstack([coefficients[:, -2:], opaque_constant * at_ends]),
+            np.hstack([np.zeros((2, 2)), -opaque_constant * np.eye(2)]),
         ]
     )
     return np.concatenate([inner, ends]), np.concatenate([weights, [0, 0]]), checks

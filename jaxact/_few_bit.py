@@ -20,8 +20,8 @@ from jax.interpreters import ad, batching, mlir, partial_eval
 
 from ._derivatives import compute_dtype, sharded_alike, varying_alike
 from ._levels import Levels
+from ._opaque_call import opaque_call
 from ._packing import Packing
-from ._whole import whole
 
 
 class Coding(NamedTuple):
@@ -64,7 +64,7 @@ def coded(coding: Coding, x: Array) -> Array:
 @coded.defjvp
 def _coded_jvp(coding: Coding, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = whole(coded, (coding,), x)
+    y = opaque_call(coded, (coding,), x)
     if jnp.ndim(x):
         return y, step_p.bind(*varying_alike(t, x), coding=coding)
     row = lambda scalar: jnp.expand_dims(scalar, 0)  # codes are packed along an axis
@@ -95,7 +95,7 @@ def _partial_eval(trace, t, x, *, coding: Coding):
         return trace.default_process_primitive(step_p, (t, x), {"coding": coding})
     known = x.pval.get_known()
     packing = Packing.of(known, len(coding.levels.values))
-    packed = whole(_packed, (coding, packing), lax.stop_gradient(known))
+    packed = opaque_call(_packed, (coding, packing), lax.stop_gradient(known))
     rest = (x,) if isinstance(known, Tracer) else ()
     return trace.default_process_primitive(
         unpacked_step_p, (t, packed, *rest), {"coding": coding, "packing": packing}

@@ -10,7 +10,7 @@ from fractions import Fraction
 import jax.numpy as jnp
 from jax import Array
 
-from ._arithmetic import DROP, LIFT, Portable, polynomial, short_expm1
+from ._arithmetic import DROP, LIFT, XlaOps, polynomial, short_expm1
 
 _C = 2 * Fraction("0.797884560802865355879892119868763736951717262329869315331852")
 _K = _C * Fraction("0.044715")
@@ -33,26 +33,26 @@ _BEND = _shifted(
 )
 
 
-def exponent(m, a: Array) -> tuple[Array, Array]:
+def exponent(ops, a: Array) -> tuple[Array, Array]:
     """z(a) in two parts."""
-    if not m.in_two_parts:
+    if not ops.double_float:
         return a * (float(_K) * (a * a) + float(_C)), jnp.zeros_like(a)
     single = a.dtype == jnp.float32
-    head = m.short(a, 9 if single else 20)
+    head = ops.short(a, 9 if single else 20)
     rest, square = a - head, head * head  # exact, as all products of short numbers
     c1 = math.floor(float(_C) * 2.0 ** (14 if single else 32)) / 2.0 ** (14 if single else 32)
     k1 = math.floor(float(_K) * 2.0 ** (9 if single else 16)) / 2.0 ** (9 if single else 16)
     c2, k2 = float(_C - Fraction(c1)), float(_K - Fraction(k1))
-    factor = m.short(k1 * square + c1, 15 if single else 33)
+    factor = ops.short(k1 * square + c1, 15 if single else 33)
     low = head * (((c1 - factor) + k1 * square) + (k2 * square + c2))
     low = low + rest * (float(_K) * (a * (a + head) + square) + float(_C))
-    return m.sum_in_two_parts(head * factor, low)
+    return ops.fast_two_sum(head * factor, low)
 
 
-def decay(m, a: Array) -> tuple[Array, Array]:
+def decay(ops, a: Array) -> tuple[Array, Array]:
     """2^LIFT exp(-z) and exp(-z) for 0 <= a <= `farthest`."""
-    high, low = exponent(m, a)
-    lifted = m.exp(-high, -low, lift=LIFT)
+    high, low = exponent(ops, a)
+    lifted = ops.exp(-high, -low, lift=LIFT)
     return lifted, lifted * DROP
 
 
@@ -61,16 +61,16 @@ def farthest(x: Array) -> float:
     return 11.0 if x.dtype == jnp.float32 else 21.5
 
 
-def root_decay(m, a: Array) -> tuple[Array, Array]:
+def root_decay(ops, a: Array) -> tuple[Array, Array]:
     """h and c with h^2 c = exp(-z): c is near 1, and h is 0 where its square has vanished."""
     limit = farthest_root(a)
-    high, low = exponent(m, m.at_most(a, limit))
-    return jnp.where(a > limit, 0.0, m.exp(-0.5 * high)), 1 + short_expm1(-low)
+    high, low = exponent(ops, ops.at_most(a, limit))
+    return jnp.where(a > limit, 0.0, ops.exp(-0.5 * high)), 1 + short_expm1(-low)
 
 
 def farthest_root(x: Array) -> float:
     """Where exp(-z/2) stops being normal in the dtype of `x`: the root of a cubic, by Newton."""
-    a, target = 32.0, -2 * Portable.lowest(x)
+    a, target = 32.0, -2 * XlaOps.lowest(x)
     for _ in range(16):
         a -= (a * (float(_C) + float(_K) * a * a) - target) / (float(_C) + 3 * float(_K) * a * a)
     return a
@@ -83,6 +83,6 @@ def one_minus_a_slope(a: Array) -> Array:
 
 def bends(a: Array) -> tuple[Array, Array]:
     """2 z' + a z'' - a z'^2, and the same with a plus sign at last."""
-    bend = polynomial(a - _CURVATURE_ROOT, *_BEND)
+    curvature = polynomial(a - _CURVATURE_ROOT, *_BEND)
     twice = float(24 * _K) * (a * a) + float(4 * _C)
-    return bend, twice - bend
+    return curvature, twice - curvature

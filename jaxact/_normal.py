@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from ._arithmetic import DROP, LIFT, Portable, polynomial, short_expm1
+from ._arithmetic import DROP, LIFT, XlaOps, polynomial, short_expm1
 
 # where the slope of x * P(Z < x) vanishes: abs(x), in two parts per dtype
 _ROOT = {
@@ -62,42 +62,42 @@ def farthest(x: Array) -> float:
     return 39.2 if x.dtype == jnp.float64 else 14.5
 
 
-def density(m, a: Array, rest: Array | None = None) -> Array:
+def density(ops, a: Array, rest: Array | None = None) -> Array:
     """2^LIFT exp(-a^2/2) for 0 <= a <= `farthest`; what rounding took from `a` is `rest`."""
-    high, low = _half_square(m, a)
-    return m.exp(-high, -low if rest is None else -low - a * rest, lift=LIFT)
+    high, low = _half_square(ops, a)
+    return ops.exp(-high, -low if rest is None else -low - a * rest, lift=LIFT)
 
 
-def _times_density(m, a: Array, factor: Array) -> Array:
+def _times_density(ops, a: Array, factor: Array) -> Array:
     """factor * exp(-a^2/2) for 0 <= a <= `farthest`, rounded once less than a product of both."""
-    high, low = _half_square(m, a)
-    _, times = m.exponential(-high, -low, lift=LIFT)
+    high, low = _half_square(ops, a)
+    _, times = ops.exponential(-high, -low, lift=LIFT)
     return times(factor) * DROP
 
 
-def gaussian(m, a: Array, rest: Array) -> Array:
+def gaussian(ops, a: Array, rest: Array) -> Array:
     """2^LIFT exp(-a^2) for a up to `farthest` / sqrt(2); what rounding took from `a` is `rest`."""
-    high, low = _half_square(m, a)
-    return m.exp(-2 * high, -2 * (low + a * rest), lift=LIFT)
+    high, low = _half_square(ops, a)
+    return ops.exp(-2 * high, -2 * (low + a * rest), lift=LIFT)
 
 
-def root_density(m, a: Array) -> tuple[Array, Array]:
+def root_density(ops, a: Array) -> tuple[Array, Array]:
     """h and c with h^2 c = exp(-a^2/2): c is near 1, and h is 0 where its square has vanished."""
     limit = farthest_root(a)
-    high, low = _half_square(m, m.at_most(a, limit))
-    return jnp.where(a > limit, 0.0, m.exp(-0.5 * high)), 1 + short_expm1(-low)
+    high, low = _half_square(ops, ops.at_most(a, limit))
+    return jnp.where(a > limit, 0.0, ops.exp(-0.5 * high)), 1 + short_expm1(-low)
 
 
 def farthest_root(x: Array) -> float:
     """Where exp(-a^2/4) stops being normal in the dtype of `x`."""
-    return 2 * math.sqrt(-Portable.lowest(x))
+    return 2 * math.sqrt(-XlaOps.lowest(x))
 
 
-def _half_square(m, a: Array) -> tuple[Array, Array]:
+def _half_square(ops, a: Array) -> tuple[Array, Array]:
     """a^2/2 in two parts, both exact."""
-    if not m.in_two_parts:
+    if not ops.double_float:
         return 0.5 * (a * a), jnp.zeros_like(a)  # the square of a bfloat16 is exact
-    head = m.short(a, (jnp.finfo(a.dtype).nmant + 1) // 2)
+    head = ops.short(a, (jnp.finfo(a.dtype).nmant + 1) // 2)
     return 0.5 * head * head, 0.5 * (a - head) * (a + head)
 
 
@@ -105,52 +105,52 @@ def _half_square(m, a: Array) -> tuple[Array, Array]:
 # float32 to 4 ULP, in float64 to 126 beyond `farthest`.
 
 
-def tail_divisor(m, a: Array) -> Array:
+def tail_divisor(ops, a: Array) -> Array:
     """exp(-a^2/2) / P(Z > a)."""
     return 2 + a * _V[a.dtype](a)
 
 
-def tail_slope_factor(m, a: Array) -> Array:
+def tail_slope_factor(ops, a: Array) -> Array:
     """(P(Z > a) - a * p(a)) / exp(-a^2/2): one root, kept exact."""
-    return m.distance(_ROOT[a.dtype], a) * _T[a.dtype](a)
+    return ops.distance(_ROOT[a.dtype], a) * _T[a.dtype](a)
 
 
-def tail_curvature_factor(m, a: Array) -> Array:
+def tail_curvature_factor(ops, a: Array) -> Array:
     """(2 - a^2) p(a) / exp(-a^2/2), with its root kept exact."""
     root = _SQRT2[a.dtype]
-    return (1 / math.sqrt(2 * math.pi)) * (m.distance(root, a) * (root[0] + a))
+    return (1 / math.sqrt(2 * math.pi)) * (ops.distance(root, a) * (root[0] + a))
 
 
-def tail(m, a: Array, rest: Array | None = None) -> Array:
+def tail(ops, a: Array, rest: Array | None = None) -> Array:
     """2^LIFT P(Z > a) for 0 <= a <= `farthest`; what rounding took from `a` is `rest`."""
-    return density(m, a, rest) / tail_divisor(m, a)
+    return density(ops, a, rest) / tail_divisor(ops, a)
 
 
-def weighted_tail(m, a: Array) -> Array:
+def weighted_tail(ops, a: Array) -> Array:
     """a * P(Z > a) for 0 <= a <= `farthest`."""
-    return _times_density(m, a, a / tail_divisor(m, a))
+    return _times_density(ops, a, a / tail_divisor(ops, a))
 
 
-def tail_slope(m, a: Array) -> Array:
+def tail_slope(ops, a: Array) -> Array:
     """P(Z > a) - a * p(a), the slope of a * P(Z > a)."""
-    return _times_density(m, a, tail_slope_factor(m, a))
+    return _times_density(ops, a, tail_slope_factor(ops, a))
 
 
-def tail_curvature(m, a: Array) -> Array:
+def tail_curvature(ops, a: Array) -> Array:
     """(2 - a^2) p(a), minus the curvature of a * P(Z > a)."""
-    return _times_density(m, a, tail_curvature_factor(m, a))
+    return _times_density(ops, a, tail_curvature_factor(ops, a))
 
 
-def square_slope_factor(m, a: Array) -> Array:
+def square_slope_factor(ops, a: Array) -> Array:
     """(2 P(Z > a) - a p(a)) / exp(-a^2/2), for the slope of a^2 P(Z > a): one root, kept exact."""
-    return m.distance(_SQUARE_SLOPE_ROOT[a.dtype], a) * _H[a.dtype](a)
+    return ops.distance(_SQUARE_SLOPE_ROOT[a.dtype], a) * _H[a.dtype](a)
 
 
-def square_curvature_factor(m, a: Array) -> Array:
+def square_curvature_factor(ops, a: Array) -> Array:
     """(2 P(Z > a) - 4 a p(a) + a^3 p(a)) / exp(-a^2/2), for its curvature: two exact roots."""
     first, second = _SQUARE_BEND_ROOTS[a.dtype]
     fit = _M[a.dtype]
-    return m.distance(first, a) * m.distance(second, a) * ((a + fit.shift) * fit(a))
+    return ops.distance(first, a) * ops.distance(second, a) * ((a + fit.shift) * fit(a))
 
 
 _V = {

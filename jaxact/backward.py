@@ -17,7 +17,7 @@ from jax import Array
 from . import _few_bit
 from ._arguments import real, require
 from ._catalog import CATALOG, Entry
-from ._derivatives import keeping
+from ._derivatives import residual_policy
 from ._levels import fit
 from .names import Named
 
@@ -64,7 +64,7 @@ def lean(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(entry.function)
     def kept(*args, **kwargs):
-        with keeping("output"):
+        with residual_policy("output"):
             return f(*args, **kwargs)
 
     _, *parameters = inspect.signature(f).parameters.values()

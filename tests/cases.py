@@ -152,7 +152,7 @@ def variants(*kinds: str) -> list[Case]:
     return list(distinct.values())
 
 
-def traits(case: Case) -> tuple:
+def coverage_key(case: Case) -> tuple:
     """What decides which parts of the machinery an activation uses."""
     entry = case.entry
     lowest, highest = entry.range(**case.parameters)
@@ -161,11 +161,11 @@ def traits(case: Case) -> tuple:
     return entry.kind, bool(case.learnable), bool(case.kinks), is_exact, is_bounded
 
 
-def representatives() -> set[str]:
-    """The first activation of each set of traits: between them they use all of the machinery."""
+def coverage_set() -> set[str]:
+    """The first activation of each coverage key: between them they use all of the machinery."""
     first = {}
     for case in typical_cases():
-        first.setdefault(traits(case), case.entry.name)
+        first.setdefault(coverage_key(case), case.entry.name)
     return set(first.values())
 
 

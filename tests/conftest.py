@@ -9,7 +9,7 @@ import itertools
 
 import jax
 import pytest
-from cases import USUAL, Case, representatives, variants
+from cases import USUAL, Case, coverage_set, variants
 
 import jaxact
 
@@ -48,7 +48,7 @@ def activation_of(item) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, and pytest deselects
 def pytest_collection_modifyitems(items):
-    chosen = representatives() | declared_elsewhere()
+    chosen = coverage_set() | declared_elsewhere()
     settings = set(map(repr, variants()))
     for item in items:
         name = activation_of(item)

@@ -32,7 +32,7 @@ def judge(
 
     Args:
         function: what is judged; it is called as anyone calls it.
-        formula: its definition, `formula(m, x, **parameters)`.
+        formula: its definition, `formula(math, x, **parameters)`.
         parameters: the definition's parameters.
         domain: where it is defined; its ends are left out.
         chunks: which floats, if not all: see `oracle.runs.floats`.

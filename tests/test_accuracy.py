@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from accuracy import DTYPES, Row, measure, measure_by
-from cases import POINTWISE, Case, cases, over, representatives, typical_cases
+from cases import POINTWISE, Case, cases, coverage_set, over, typical_cases
 from jax.typing import ArrayLike
 
 import jaxact
 from jaxact import CATALOG
-from jaxact._arithmetic import Bfloat, Cpu, Portable
+from jaxact._arithmetic import Bfloat16Ops, CpuOps, XlaOps
 
 RESOLUTION = 2.0**-19  # of the oracle, in float32 ULP
 HALF = 0.5 + 2.0**-10
@@ -56,7 +56,7 @@ def test_value_slope_and_curvature_are_exact(case, dtype):
 @pytest.fixture
 def as_on_a_gpu(monkeypatch):
     """What is computed in bfloat16 by the blocks for GPUs, with the exponential that is here."""
-    monkeypatch.setattr(Cpu, "for_results", Portable.for_results)
+    monkeypatch.setattr(CpuOps, "for_results", XlaOps.for_results)
     jax.clear_caches()
     yield
     jax.clear_caches()
@@ -64,7 +64,7 @@ def as_on_a_gpu(monkeypatch):
 
 def on_gpus() -> Iterator[Any]:
     """All parameters thoroughly, typical ones of one activation of each kind always."""
-    quick = {repr(c) for c in typical_cases(*POINTWISE) if c.entry.name in representatives()}
+    quick = {repr(c) for c in typical_cases(*POINTWISE) if c.entry.name in coverage_set()}
     for case in cases(*POINTWISE):
         marks = [] if repr(case) in quick else pytest.mark.thorough
         yield pytest.param(case, id=repr(case), marks=marks)
@@ -73,21 +73,21 @@ def on_gpus() -> Iterator[Any]:
 @pytest.mark.xdist_group("gpus")  # it forgets what was compiled, so let it all run at once
 @pytest.mark.parametrize("case", list(on_gpus()))
 def test_what_gpus_compute_in_bfloat16_is_exact(case, as_on_a_gpu):
-    assert Cpu.for_results(jnp.bfloat16) is Bfloat
+    assert CpuOps.for_results(jnp.bfloat16) is Bfloat16Ops
     check(case, jnp.bfloat16)
 
 
 @pytest.mark.xdist_group("gpus")
 def test_a_wrong_exponential_for_gpus_is_found(as_on_a_gpu, monkeypatch):
-    wrong = lambda v, low=None, *, lift=0: 1.01 * Portable.exp(v, low, lift=lift)
-    monkeypatch.setattr(Bfloat, "exp", staticmethod(wrong))
+    wrong = lambda v, low=None, *, lift=0: 1.01 * XlaOps.exp(v, low, lift=lift)
+    monkeypatch.setattr(Bfloat16Ops, "exp", staticmethod(wrong))
     with pytest.raises(AssertionError):
         check(Case(CATALOG["silu"]), jnp.bfloat16)
 
 
 def by_parameters() -> Iterator[Any]:
     """Parameters to differentiate by: in float32 at their typical values, all else thoroughly."""
-    typical, first = {repr(case) for case in typical_cases()}, representatives()
+    typical, first = {repr(case) for case in typical_cases()}, coverage_set()
     for case in cases("elementwise", "random"):
         for name, value in case.learnable.items():
             if not isinstance(value, float):

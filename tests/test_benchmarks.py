@@ -111,7 +111,7 @@ def gate(x, gate=None):
 
 GATE = Entry(
     function=gate,
-    formula=lambda m, x, gate: x / (1 + m.exp(-gate)),
+    formula=lambda math, x, gate: x / (1 + math.exp(-gate)),
     source="this test",
     kind="gate",
     samples=({},),

@@ -43,7 +43,9 @@ def tab(browser):
     """A tab that collects complaints, in `tab.complaints`."""
     page = browser.new_page()
     page.complaints = []
-    page.on("console", lambda m: m.type in ("error", "warning") and page.complaints.append(m.text))
+    page.on(
+        "console", lambda ops: ops.type in ("error", "warning") and page.complaints.append(ops.text)
+    )
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("requestfailed", lambda request: page.complaints.append(request.url))
     yield page

@@ -94,7 +94,7 @@ over_cases = pytest.mark.parametrize(
 over_modules = pytest.mark.parametrize("name", NNX)
 
 
-def representatives() -> set[str]:
+def coverage_set() -> set[str]:
     """The first module of each set of arguments: what Flax does to them it does alike to others."""
     telling = ("num_parameters", "out_features", "num_features", "rngs", "axis")
     first: dict[tuple, str] = {}
@@ -106,7 +106,7 @@ def representatives() -> set[str]:
 over_kinds = pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[] if name in representatives() else pytest.mark.thorough)
+        pytest.param(name, marks=[] if name in coverage_set() else pytest.mark.thorough)
         for name in NNX
     ],
 )
@@ -309,7 +309,7 @@ def test_nnx_makes_stacks_of_them_and_trains_them(name):
 
     @nnx.jit
     def step(layers, optimizer):
-        loss, gradients = nnx.value_and_grad(lambda m: jnp.mean(forward(X, m) ** 2))(layers)
+        loss, gradients = nnx.value_and_grad(lambda ops: jnp.mean(forward(X, ops) ** 2))(layers)
         optimizer.update(layers, gradients)
         return loss
 

@@ -46,7 +46,7 @@ def test_definitions_evaluate_in_jax_numpy(entry, parameters):
     low, high = entry.domain(**parameters)
     inside = POINTS[(POINTS > low) & (POINTS < high)]
     check(
-        lambda m, x: entry.formula(m, x, **parameters),
+        lambda ops, x: entry.formula(ops, x, **parameters),
         lambda x: entry.function(x, **parameters),
         inside,
     )
@@ -54,4 +54,4 @@ def test_definitions_evaluate_in_jax_numpy(entry, parameters):
 
 def test_a_formula_that_is_no_definition_is_found():
     with pytest.raises(AssertionError):
-        check(lambda m, x: m.tanh(x) * 1.0001, jnp.tanh, POINTS)
+        check(lambda ops, x: ops.tanh(x) * 1.0001, jnp.tanh, POINTS)

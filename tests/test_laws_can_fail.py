@@ -28,7 +28,7 @@ from jaxact import Entry
 HALF, SINGLE = jnp.bfloat16, jnp.float32
 
 
-def planted(function, *, formula=lambda m, x: m.tanh(x), **declared):
+def planted(function, *, formula=lambda ops, x: ops.tanh(x), **declared):
     """A case of an activation that is declared nowhere else."""
     entry = Entry(function=function, formula=formula, source="nobody", **declared)
     return Case(entry, entry.samples[0])

@@ -43,7 +43,7 @@ FLOORS = {
         "_mechanism",
         "_normal",
         "_packing",
-        "_whole",
+        "_opaque_call",
     },
     "functions": {"functions"},
     "rooms": {"backward", "theory", "names", "_expectations", "_initializers", "_modules"},

@@ -175,7 +175,7 @@ def _recognised(program: Program, found: Callable[..., Site], taken: set[int]) -
         for index, name in _matches(start, free, users, numbers):
             matches.append((index, min(users[id(start)]), start, name))
     covered: set[int] = set()
-    for index, _, start, name in sorted(matches, key=lambda m: (-m[0], m[1])):
+    for index, _, start, name in sorted(matches, key=lambda ops: (-ops[0], ops[1])):
         slice_ = _between(start, free[index], free[: index + 1])
         if len(slice_) == 1 and slice_[0].equation.primitive.name not in _ALONE:
             continue  # as exp is, in a softmax

@@ -12,7 +12,7 @@ from .._derivatives import FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x, b=4.0: (x + m.sqrt(x * x + b)) / 2,
+    formula=lambda math, x, b=4.0: (x + math.sqrt(x * x + b)) / 2,
     source="Barron, arXiv:2112.11687, equation 3",
     samples=({"b": 4.0}, {"b": 0.01}, {"b": 100.0}),
     range=lambda b=4.0: (0.0, math.inf),
@@ -57,50 +57,50 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
     return SQUAREPLUS(x, b)
 
 
-def _hypotenuse(m, a, b):
+def _hypotenuse(ops, a, b):
     """sqrt(a^2 + b), also where the square overflows; and from where on it is a."""
     far = 2.0 ** (jnp.finfo(a.dtype).maxexp // 2 - 4)
-    near = m.at_most(a, far)
+    near = ops.at_most(a, far)
     r = jnp.sqrt(near * near + b)
     return jnp.where(r < a, a, r), far
 
 
-def _squareplus(m, x, b):
+def _squareplus(ops, x, b):
     # (r + x) / 2 cancels below zero; (r - a) (r + a) = b does not
-    a = m.absolute(x)
-    r, far = _hypotenuse(m, a, b)
+    a = ops.absolute(x)
+    r, far = _hypotenuse(ops, a, b)
     twice = jnp.where(a > far, a, r + a)
     half = jnp.where(a > far, 0.25 * b, jnp.where(twice > 0, 0.5 * b, 0.0))
-    return m.at_least(x, 0.0) + half / jnp.where(twice > 0, twice, 1.0)
+    return ops.at_least(x, 0.0) + half / jnp.where(twice > 0, twice, 1.0)
 
 
 _DOWN = 2.0**-32  # keeps the products below from overflowing where the quotient is normal
 
 
-def _squareplus_slope(m, x, b):
-    a = m.absolute(x)
-    r = _hypotenuse(m, a, b)[0] * _DOWN
+def _squareplus_slope(ops, x, b):
+    a = ops.absolute(x)
+    r = _hypotenuse(ops, a, b)[0] * _DOWN
     t = (0.5 * _DOWN * _DOWN) * b / (r * (r + a * _DOWN))
     return jnp.where(x > 0, 1 - t, t)
 
 
-def _squareplus_curvature(m, x, b):
-    r = _hypotenuse(m, m.absolute(x), b)[0] * _DOWN**0.5
+def _squareplus_curvature(ops, x, b):
+    r = _hypotenuse(ops, ops.absolute(x), b)[0] * _DOWN**0.5
     return (0.5 * _DOWN**1.5) * b / (r * (r * r))
 
 
-def _squareplus_third(m, x, b):
-    q = 1 / _hypotenuse(m, m.absolute(x), b)[0]
-    return -1.5 * b * (q * q) * (q * q) * m.clamp(x * q, -1.0, 1.0)
+def _squareplus_third(ops, x, b):
+    q = 1 / _hypotenuse(ops, ops.absolute(x), b)[0]
+    return -1.5 * b * (q * q) * (q * q) * ops.clamp(x * q, -1.0, 1.0)
 
 
-def _squareplus_by_b(m, x, b):
-    return 0.25 / _hypotenuse(m, m.absolute(x), b)[0]
+def _squareplus_by_b(ops, x, b):
+    return 0.25 / _hypotenuse(ops, ops.absolute(x), b)[0]
 
 
-def _squareplus_slope_by_b(m, x, b):
-    r = _hypotenuse(m, m.absolute(x), b)[0]
-    return -0.25 * (m.clamp(x / r, -1.0, 1.0) / r / r)
+def _squareplus_slope_by_b(ops, x, b):
+    r = _hypotenuse(ops, ops.absolute(x), b)[0]
+    return -0.25 * (ops.clamp(x / r, -1.0, 1.0) / r / r)
 
 
 SQUAREPLUS = Kernel(
@@ -112,12 +112,12 @@ SQUAREPLUS = Kernel(
     ),
     b=Kernel(_squareplus_by_b, x=_squareplus_slope_by_b),
     # y = (x + r) / 2 and b = 4 y (y - x), so y / r = y^2 / (y^2 + b / 4)
-    output=FromOutput(lambda m, y, b: 1 / (1 + (b / 4) / (y * y))),
+    output=FromOutput(lambda ops, y, b: 1 / (1 + (b / 4) / (y * y))),
 )
 
 
 @activation(
-    formula=lambda m, x: m.where(x <= -1, 0 * x, m.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    formula=lambda math, x: math.where(x <= -1, 0 * x, math.where(x >= 1, x, (x + 1) ** 2 / 4)),
     source="jax.nn.sparse_plus; after Martins & Astudillo, ICML 2016, arXiv:1602.02068",
     kinks=lambda: {-1.0: 0.0, 1.0: 1.0},
     range=lambda: (0.0, math.inf),
@@ -157,21 +157,21 @@ def sparse_plus(x: ArrayLike) -> Array:
     return SPARSE_PLUS(x)
 
 
-def _sparse_plus(m, x):
-    t = m.clamp(x, -1.0, 1.0) + 1
+def _sparse_plus(ops, x):
+    t = ops.clamp(x, -1.0, 1.0) + 1
     return jnp.where(x > 1, x, 0.25 * (t * t))
 
 
-def _sparse_plus_slope(m, x):
-    return m.clamp(x, -1.0, 1.0) * 0.5 + 0.5
+def _sparse_plus_slope(ops, x):
+    return ops.clamp(x, -1.0, 1.0) * 0.5 + 0.5
 
 
-def _sparse_plus_curvature(m, x):
-    return jnp.where(m.absolute(x) < 1, 0.5, 0.0)
+def _sparse_plus_curvature(ops, x):
+    return jnp.where(ops.absolute(x) < 1, 0.5, 0.0)
 
 
 SPARSE_PLUS = Kernel(
     _sparse_plus,
     x=Kernel(_sparse_plus_slope, x=_sparse_plus_curvature),
-    output=FromOutput(lambda m, y: m.root(m.at_most(y, 1.0))),
+    output=FromOutput(lambda ops, y: ops.root(ops.at_most(y, 1.0))),
 )

@@ -40,8 +40,8 @@ def _range(slopes, intercepts) -> tuple[float, float]:
 
 
 @activation(
-    formula=lambda m, x, slopes, intercepts: functools.reduce(
-        m.maximum, [a * x + b for a, b in zip(slopes, intercepts, strict=True)]
+    formula=lambda math, x, slopes, intercepts: functools.reduce(
+        math.maximum, [a * x + b for a, b in zip(slopes, intercepts, strict=True)]
     ),
     source="Chen et al., ECCV 2020, arXiv:2003.10027, equation 1",
     samples=(
@@ -106,19 +106,19 @@ def _kernel(count: int) -> Kernel:
     """The kernel for so many lines: its parameters are all slopes, then all intercepts."""
     names = [f"{parameter}_{k}" for parameter in ("slopes", "intercepts") for k in range(count)]
 
-    def lines(m, x, parameters):
+    def lines(ops, x, parameters):
         return [
-            _line(m, x, a, b) for a, b in zip(parameters[:count], parameters[count:], strict=True)
+            _line(ops, x, a, b) for a, b in zip(parameters[:count], parameters[count:], strict=True)
         ]
 
     @named("x", *names)
-    def _dynamic_relu(m, x, *parameters):
-        return functools.reduce(lambda a, b: jnp.where(b > a, b, a), lines(m, x, parameters))
+    def _dynamic_relu(ops, x, *parameters):
+        return functools.reduce(lambda a, b: jnp.where(b > a, b, a), lines(ops, x, parameters))
 
     @named("x", *names)
-    def _winner(m, x, *parameters):
-        finite = m.clamp(x, -(2.0**100), 2.0**100)  # at infinity lines are alike, before it not
-        largest, *rest = lines(m, jnp.where(jnp.isinf(x), finite, x), parameters)
+    def _winner(ops, x, *parameters):
+        finite = ops.clamp(x, -(2.0**100), 2.0**100)  # at infinity lines are alike, before it not
+        largest, *rest = lines(ops, jnp.where(jnp.isinf(x), finite, x), parameters)
         code = jnp.zeros(jnp.broadcast_shapes(largest.shape, x.shape), jnp.uint8)
         for k, line in enumerate(rest, 1):
             code = jnp.where(line > largest, np.uint8(k), code)
@@ -126,25 +126,25 @@ def _kernel(count: int) -> Kernel:
         return code
 
     @named("winner", *names)
-    def _slope(m, winner, *parameters):
+    def _slope(ops, winner, *parameters):
         return _chosen(winner, parameters[:count])
 
-    def _by_parameters(m, x, parameters, tangents):
-        winner = _winner(m, x, *parameters)
+    def _by_parameters(ops, x, parameters, tangents):
+        winner = _winner(ops, x, *parameters)
         return _chosen(winner, tangents[:count]) * x + _chosen(winner, tangents[count:])
 
     mask = FromMask(_winner, _slope)
     return Kernel(_dynamic_relu, mask=mask, by_parameters=_by_parameters)
 
 
-def _line(m, x, slope, intercept):
+def _line(ops, x, slope, intercept):
     """slope * x + intercept, exact also beside its root."""
     far = 2.0**60  # where nothing cancels, unless the coefficients are as large
-    high, low = m.product(m.clamp(x, -far, far), slope)
+    high, low = ops.product(ops.clamp(x, -far, far), slope)
     first, second = two_parts(intercept, x)
     near = (high + first) + (second if low is None else low + second)
     beyond = jnp.where(slope == 0, intercept, slope * x + intercept)
-    return jnp.where(m.absolute(x) > far, beyond, near)
+    return jnp.where(ops.absolute(x) > far, beyond, near)
 
 
 def _chosen(winner, entries):

@@ -13,7 +13,7 @@ from .._derivatives import FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x, alpha=1.0: m.where(x > 0, x, alpha * m.expm1(x)),
+    formula=lambda math, x, alpha=1.0: math.where(x > 0, x, alpha * math.expm1(x)),
     source="Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289",
     samples=({"alpha": 1.0}, {"alpha": 0.3}, {"alpha": 2.5}),
     kinks=lambda alpha=1.0: {0.0: alpha},
@@ -60,60 +60,60 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     return ELU(x, alpha)
 
 
-def _elu(m, x, alpha):
-    return jnp.where(x > 0, x, alpha * _expm1_below(m, x))
+def _elu(ops, x, alpha):
+    return jnp.where(x > 0, x, alpha * _expm1_below(ops, x))
 
 
-def _elu_parts(m, x, alpha):
+def _elu_double_float(ops, x, alpha):
     """Beside zero the parabola that elu is there."""
-    line, lost = m.product(x, alpha)
+    line, lost = ops.product(x, alpha)
     if lost is None:
-        return _elu(m, x, alpha), None  # a power of two
+        return _elu(ops, x, alpha), None  # a power of two
     near = (x < 0) & (x > -(2.0**-16))
     rest = lost + line * (0.5 * x)
-    return jnp.where(near, line, _elu(m, x, alpha)), jnp.where(near, rest, 0.0)
+    return jnp.where(near, line, _elu(ops, x, alpha)), jnp.where(near, rest, 0.0)
 
 
-def _elu_slope(m, x, alpha):
-    return jnp.where(x > 0, 1.0, _times_exp_below(m, x, alpha))
+def _elu_slope(ops, x, alpha):
+    return jnp.where(x > 0, 1.0, _times_exp_below(ops, x, alpha))
 
 
-def _elu_curvature(m, x, alpha):
-    return jnp.where(x > 0, 0.0, _times_exp_below(m, x, alpha))
+def _elu_curvature(ops, x, alpha):
+    return jnp.where(x > 0, 0.0, _times_exp_below(ops, x, alpha))
 
 
-def _elu_by_alpha(m, x, alpha):
-    return jnp.where(x > 0, 0.0, _expm1_below(m, x))
+def _elu_by_alpha(ops, x, alpha):
+    return jnp.where(x > 0, 0.0, _expm1_below(ops, x))
 
 
-def _elu_slope_by_alpha(m, x, alpha):
-    return jnp.where(x > 0, 0.0, _times_exp_below(m, x, 1.0))
+def _elu_slope_by_alpha(ops, x, alpha):
+    return jnp.where(x > 0, 0.0, _times_exp_below(ops, x, 1.0))
 
 
-def _elu_slope_from_output(m, y, alpha):
+def _elu_slope_from_output(ops, y, alpha):
     return jnp.where(y > 0, 1.0, y + alpha)
 
 
-def _expm1_below(m, x):
-    return m.expm1(m.clamp(x, m.lowest(x), 0.0))
+def _expm1_below(ops, x):
+    return ops.expm1(ops.clamp(x, ops.lowest(x), 0.0))
 
 
-def _times_exp_below(m, x, factor):
+def _times_exp_below(ops, x, factor):
     """factor * exp(x) for x <= 0, down to where it is subnormal."""
-    return factor * m.exp(m.clamp(x, m.lowest(x, lift=LIFT), 0.0), lift=LIFT) * DROP
+    return factor * ops.exp(ops.clamp(x, ops.lowest(x, lift=LIFT), 0.0), lift=LIFT) * DROP
 
 
 ELU = Kernel(
     _elu,
     x=Kernel(_elu_slope, x=_elu_curvature, alpha=_elu_slope_by_alpha),
     alpha=Kernel(_elu_by_alpha, x=_elu_slope_by_alpha),
-    parts=_elu_parts,
+    double_float_value=_elu_double_float,
     output=FromOutput(_elu_slope_from_output),
 )
 
 
 @activation(
-    formula=lambda m, x, alpha=1.0: m.where(x > 0, x, alpha * m.expm1(x / alpha)),
+    formula=lambda math, x, alpha=1.0: math.where(x > 0, x, alpha * math.expm1(x / alpha)),
     source="Barron, arXiv:1704.07483",
     samples=({"alpha": 1.0}, {"alpha": 0.3}, {"alpha": 2.7}),
     kinks=lambda alpha=1.0: {0.0: 1.0},
@@ -158,70 +158,70 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     return CELU(x, alpha)
 
 
-def _celu(m, x, alpha):
-    high, low = _quotient_below(m, x, alpha)
+def _celu(ops, x, alpha):
+    high, low = _quotient_below(ops, x, alpha)
     info = jnp.finfo(x.dtype)
     is_line = x > -float(info.tiny) / float(info.eps)  # beside 0 too, where x / alpha may vanish
-    return jnp.where(is_line, x, alpha * m.expm1(m.at_least(high, m.lowest(x)), low))
+    return jnp.where(is_line, x, alpha * ops.expm1(ops.at_least(high, ops.lowest(x)), low))
 
 
-def _celu_slope(m, x, alpha):
-    return jnp.where(x > 0, 1.0, _exp_of_quotient(m, x, alpha, 1.0))
+def _celu_slope(ops, x, alpha):
+    return jnp.where(x > 0, 1.0, _exp_of_quotient(ops, x, alpha, 1.0))
 
 
-def _celu_curvature(m, x, alpha):
-    return jnp.where(x > 0, 0.0, _exp_of_quotient(m, x, alpha, 1 / alpha))
+def _celu_curvature(ops, x, alpha):
+    return jnp.where(x > 0, 0.0, _exp_of_quotient(ops, x, alpha, 1 / alpha))
 
 
-def _celu_by_alpha(m, x, alpha):
+def _celu_by_alpha(ops, x, alpha):
     """(1 - u) exp(u) - 1 with u = x / alpha, as a series where it cancels."""
-    u = m.clamp(x / alpha, m.lowest(x), 0.0)
+    u = ops.clamp(x / alpha, ops.lowest(x), 0.0)
     terms = _BY_ALPHA if x.dtype == jnp.float64 else _BY_ALPHA[-14:]
     series = -0.5 * u * u * polynomial(u, *terms)
-    return jnp.where(x > 0, 0.0, jnp.where(u > -1.5, series, m.expm1(u) - u * m.exp(u)))
+    return jnp.where(x > 0, 0.0, jnp.where(u > -1.5, series, ops.expm1(u) - u * ops.exp(u)))
 
 
-def _celu_slope_by_alpha(m, x, alpha):
+def _celu_slope_by_alpha(ops, x, alpha):
     """-u exp(u) / alpha."""
-    u = m.clamp(x / alpha, m.lowest(x, lift=LIFT), 0.0)
-    return jnp.where(x > 0, 0.0, _exp_of_quotient(m, x, alpha, -u / alpha))
+    u = ops.clamp(x / alpha, ops.lowest(x, lift=LIFT), 0.0)
+    return jnp.where(x > 0, 0.0, _exp_of_quotient(ops, x, alpha, -u / alpha))
 
 
-def _celu_by_alpha_twice(m, x, alpha):
+def _celu_by_alpha_twice(ops, x, alpha):
     """u^2 exp(u) / alpha."""
-    u = m.clamp(x / alpha, m.lowest(x, lift=LIFT), 0.0)
-    return jnp.where(x > 0, 0.0, _exp_of_quotient(m, x, alpha, u / alpha * u))
+    u = ops.clamp(x / alpha, ops.lowest(x, lift=LIFT), 0.0)
+    return jnp.where(x > 0, 0.0, _exp_of_quotient(ops, x, alpha, u / alpha * u))
 
 
 # (1 - u) exp(u) - 1 = -u^2/2 * sum over k of 2 u^k / (k! (k + 2)), highest power first
 _BY_ALPHA = tuple(2 / (math.factorial(k) * (k + 2)) for k in range(21, -1, -1))
 
 
-def _quotient_below(m, x, alpha):
+def _quotient_below(ops, x, alpha):
     """min(x, 0) / alpha in two parts, no lower than exp is lifted."""
-    return m.quotient(m.clamp(x, m.lowest(x, lift=LIFT) * alpha, 0.0), alpha)
+    return ops.quotient(ops.clamp(x, ops.lowest(x, lift=LIFT) * alpha, 0.0), alpha)
 
 
-def _exp_of_quotient(m, x, alpha, factor):
+def _exp_of_quotient(ops, x, alpha, factor):
     """factor * exp(x / alpha) for x <= 0, down to where it is subnormal."""
-    high, low = _quotient_below(m, x, alpha)
-    return factor * m.exp(high, low, lift=LIFT) * DROP
+    high, low = _quotient_below(ops, x, alpha)
+    return factor * ops.exp(high, low, lift=LIFT) * DROP
 
 
 CELU = Kernel(
     _celu,
     x=Kernel(_celu_slope, x=_celu_curvature, alpha=_celu_slope_by_alpha),
     alpha=Kernel(_celu_by_alpha, x=_celu_slope_by_alpha, alpha=_celu_by_alpha_twice),
-    output=FromOutput(lambda m, y, alpha: jnp.where(y > 0, 1.0, 1 + y / alpha)),
+    output=FromOutput(lambda ops, y, alpha: jnp.where(y > 0, 1.0, 1 + y / alpha)),
 )
 
 _SCALE, _ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
 @activation(
-    formula=lambda m, x: (
-        m.number("1.0507009873554804934193349852946")
-        * m.where(x > 0, x, m.number("1.6732632423543772848170429916717") * m.expm1(x))
+    formula=lambda math, x: (
+        math.number("1.0507009873554804934193349852946")
+        * math.where(x > 0, x, math.number("1.6732632423543772848170429916717") * math.expm1(x))
     ),
     source="Klambauer, Unterthiner, Mayr & Hochreiter, NIPS 2017, arXiv:1706.02515, equation 2",
     kinks=lambda: {0.0: _SCALE * _ALPHA},
@@ -263,28 +263,28 @@ def selu(x: ArrayLike) -> Array:
     return SELU(x)
 
 
-def _selu(m, x):
+def _selu(ops, x):
     # With the sum the largest numbers overflow where they should, and no earlier.
-    return jnp.where(x > 0, x + (_SCALE - 1) * x, _SCALE * _ALPHA * _expm1_below(m, x))
+    return jnp.where(x > 0, x + (_SCALE - 1) * x, _SCALE * _ALPHA * _expm1_below(ops, x))
 
 
-def _selu_slope(m, x):
-    return jnp.where(x > 0, _SCALE, _times_exp_below(m, x, _SCALE * _ALPHA))
+def _selu_slope(ops, x):
+    return jnp.where(x > 0, _SCALE, _times_exp_below(ops, x, _SCALE * _ALPHA))
 
 
-def _selu_curvature(m, x):
-    return jnp.where(x > 0, 0.0, _times_exp_below(m, x, _SCALE * _ALPHA))
+def _selu_curvature(ops, x):
+    return jnp.where(x > 0, 0.0, _times_exp_below(ops, x, _SCALE * _ALPHA))
 
 
 SELU = Kernel(
     _selu,
     x=Kernel(_selu_slope, x=_selu_curvature),
-    output=FromOutput(lambda m, y: jnp.where(y > 0, _SCALE, y + _SCALE * _ALPHA)),
+    output=FromOutput(lambda ops, y: jnp.where(y > 0, _SCALE, y + _SCALE * _ALPHA)),
 )
 
 
 @activation(
-    formula=lambda m, x: m.exp(x),
+    formula=lambda math, x: math.exp(x),
     source="elementary",
     range=lambda: (0.0, math.inf),
     ulps=(1.5, 1.5, 1.5),
@@ -321,15 +321,15 @@ def exponential(x: ArrayLike) -> Array:
     return EXPONENTIAL(x)
 
 
-def _exponential(m, x):
-    if not m.in_two_parts:
-        return m.exp(x)
+def _exponential(ops, x):
+    if not ops.double_float:
+        return ops.exp(x)
     # Far up, what lifts the exponent elsewhere is taken from it beforehand, and a factor 2.
     up = x > 32
     highest = math.log(float(jnp.finfo(x.dtype).max)) + 0.25
-    near = m.clamp(x, m.lowest(x, lift=LIFT), highest)
+    near = ops.clamp(x, ops.lowest(x, lift=LIFT), highest)
     high, low = near - _TURN[0], -_TURN[1]
-    lifted = m.exp(jnp.where(up, high, near), jnp.where(up, low, 0.0), lift=LIFT)
+    lifted = ops.exp(jnp.where(up, high, near), jnp.where(up, low, 0.0), lift=LIFT)
     return lifted * jnp.where(up, 2.0, DROP)
 
 
@@ -338,12 +338,12 @@ _TURN = 28.41845703125, 0.0005773717077576861  # (LIFT + 1) ln2 in two parts
 EXPONENTIAL = Kernel(
     _exponential,
     x=Kernel(_exponential, x=Kernel(_exponential, x=_exponential)),
-    output=FromOutput(lambda m, y: y, exact=True),
+    output=FromOutput(lambda ops, y: y, exact=True),
 )
 
 
 @activation(
-    formula=lambda m, x: m.where(x >= 0, x, m.expm1(x)) / (1 + m.exp(-x)),
+    formula=lambda math, x: math.where(x >= 0, x, math.expm1(x)) / (1 + math.exp(-x)),
     source="Basirat & Roth, arXiv:1808.00783",
     kinks=lambda: {0.0: 0.5},
     range=lambda: (-0.1715728752538099, math.inf),
@@ -388,35 +388,35 @@ _SLOPE_ROOT = 0.41421356237309503, (0.881373587019543, -2.250545892825866e-17)
 _CURVATURE_ROOT = 0.17950902460291676, (1.7175297959782472, -8.102722327784694e-17)
 
 
-def _elish(m, x):
-    near = m.reach(x)
-    lifted, minus = m.exp_and_expm1(-m.absolute(near), lift=LIFT)
+def _elish(ops, x):
+    near = ops.reach(x)
+    lifted, minus = ops.exp_and_expm1(-ops.absolute(near), lift=LIFT)
     return jnp.where(x >= 0, x, lifted * minus * DROP) / (1 + lifted * DROP)
 
 
-def _from_root(m, x, root, log_root):
+def _from_root(ops, x, root, log_root):
     """2^LIFT exp(-abs(x)) for an x within reach; and below zero w - root."""
-    a, below = m.absolute(x), x < 0
-    high, low = m.difference(a, log_root[0])
-    lifted, minus = m.exp_and_expm1(
+    a, below = ops.absolute(x), x < 0
+    high, low = ops.difference(a, log_root[0])
+    lifted, minus = ops.exp_and_expm1(
         jnp.where(below, -high, -a), jnp.where(below, log_root[1] - low, 0.0), lift=LIFT
     )
     return jnp.where(below, root, 1.0) * lifted, root * minus
 
 
-def _elish_slope(m, x):
-    near = m.reach(x)
-    lifted, beyond = _from_root(m, near, *_SLOPE_ROOT)
-    w, a = lifted * DROP, m.absolute(near)
+def _elish_slope(ops, x):
+    near = ops.reach(x)
+    lifted, beyond = _from_root(ops, near, *_SLOPE_ROOT)
+    w, a = lifted * DROP, ops.absolute(near)
     factor = jnp.where(x < 0, beyond * (w + (2 + _SLOPE_ROOT[0])), (1 - a) + w)
     t = lifted * factor / ((1 + w) * (1 + w)) * DROP
     return jnp.where(x < 0, t, 1 - t)
 
 
-def _elish_curvature(m, x):
-    near, root = m.reach(x), _CURVATURE_ROOT[0]
-    lifted, beyond = _from_root(m, near, *_CURVATURE_ROOT)
-    w, a = lifted * DROP, m.absolute(near)
+def _elish_curvature(ops, x):
+    near, root = ops.reach(x), _CURVATURE_ROOT[0]
+    lifted, beyond = _from_root(ops, near, *_CURVATURE_ROOT)
+    w, a = lifted * DROP, ops.absolute(near)
     below = beyond * (w * (w + (3 + root)) + (5 + root * (3 + root)))
     q = 1 + w
     return lifted * jnp.where(x < 0, below, (2 - a) + w * (2 + a)) / (q * (q * q)) * DROP
@@ -426,8 +426,10 @@ ELISH = Kernel(_elish, x=Kernel(_elish_slope, x=_elish_curvature))
 
 
 @activation(
-    formula=lambda m, x: m.where(
-        x <= -1, 0 * x, m.where(x < 0, m.expm1(x), x) * m.where(x >= 1, 0 * x + 1, (x + 1) / 2)
+    formula=lambda math, x: math.where(
+        x <= -1,
+        0 * x,
+        math.where(x < 0, math.expm1(x), x) * math.where(x >= 1, 0 * x + 1, (x + 1) / 2),
     ),
     source="Basirat & Roth, arXiv:1808.00783",
     kinks=lambda: {-1.0: 0.0, 0.0: 0.5, 1.0: 1.0},
@@ -467,23 +469,23 @@ def hard_elish(x: ArrayLike) -> Array:
     return HARD_ELISH(x)
 
 
-def _hard_elish(m, x):
-    gate = 0.5 * m.clamp(x, -1.0, 1.0) + 0.5
-    return jnp.where(x >= 0, x, m.expm1(m.clamp(x, -1.0, 0.0))) * gate
+def _hard_elish(ops, x):
+    gate = 0.5 * ops.clamp(x, -1.0, 1.0) + 0.5
+    return jnp.where(x >= 0, x, ops.expm1(ops.clamp(x, -1.0, 0.0))) * gate
 
 
-def _hard_elish_slope(m, x):
+def _hard_elish_slope(ops, x):
     """gate(x) exp(x) + (exp(x) - 1) / 2 below zero, 1/2 + x above."""
-    near = m.clamp(x, -1.0, 0.0)
-    w, minus = m.exp_and_expm1(near)
+    near = ops.clamp(x, -1.0, 0.0)
+    w, minus = ops.exp_and_expm1(near)
     curved = 0.5 * ((near + 1) * w + minus)
     return jnp.where(x <= -1, 0.0, jnp.where(x >= 1, 1.0, jnp.where(x >= 0, x + 0.5, curved)))
 
 
-def _hard_elish_curvature(m, x):
-    near = m.clamp(x, -1.0, 0.0)
-    curved = 0.5 * m.exp(near) * (near + 3)
-    return jnp.where(m.absolute(x) >= 1, 0.0, jnp.where(x >= 0, 1.0, curved))
+def _hard_elish_curvature(ops, x):
+    near = ops.clamp(x, -1.0, 0.0)
+    curved = 0.5 * ops.exp(near) * (near + 3)
+    return jnp.where(ops.absolute(x) >= 1, 0.0, jnp.where(x >= 0, 1.0, curved))
 
 
 HARD_ELISH = Kernel(_hard_elish, x=Kernel(_hard_elish_slope, x=_hard_elish_curvature))

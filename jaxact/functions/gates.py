@@ -20,7 +20,7 @@ from .._derivatives import Kernel
 
 
 @activation(
-    formula=lambda m, x, gate: x / (1 + m.exp(-gate)),
+    formula=lambda math, x, gate: x / (1 + math.exp(-gate)),
     source="Dauphin, Fan, Auli & Grangier, ICML 2017, arXiv:1612.08083",
     kind="gate",
     ulps=(4.0, 5.0, 7.0),
@@ -70,7 +70,7 @@ def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array
 
 
 @activation(
-    formula=lambda m, gate, value: value * gate / (1 + m.exp(-gate)),
+    formula=lambda math, gate, value: value * gate / (1 + math.exp(-gate)),
     source="Shazeer, arXiv:2002.05202",
     kind="gate",
     ulps=(3.5, 5.0, 6.5),
@@ -123,12 +123,14 @@ def swiglu(gate: ArrayLike, value: ArrayLike | None = None, *, axis: int = -1) -
 
 
 @activation(
-    formula=lambda m, gate, value, approximate=True: (
+    formula=lambda math, gate, value, approximate=True: (
         value
         * (
-            gate / 2 * (1 + m.tanh(m.sqrt(2 / m.pi) * (gate + m.number("0.044715") * gate**3)))
+            gate
+            / 2
+            * (1 + math.tanh(math.sqrt(2 / math.pi) * (gate + math.number("0.044715") * gate**3)))
             if approximate
-            else gate * m.erfc(-gate / m.sqrt(m.number("2"))) / 2
+            else gate * math.erfc(-gate / math.sqrt(math.number("2"))) / 2
         )
     ),
     source="Shazeer, arXiv:2002.05202",
@@ -188,7 +190,7 @@ def geglu(
 
 
 @activation(
-    formula=lambda m, gate, value: value * m.where(gate > 0, gate, 0 * gate),
+    formula=lambda math, gate, value: value * math.where(gate > 0, gate, 0 * gate),
     source="Shazeer, arXiv:2002.05202",
     kind="gate",
     ulps=(0.5, 0.0, 0.0),
@@ -237,7 +239,7 @@ def reglu(gate: ArrayLike, value: ArrayLike | None = None, *, axis: int = -1) ->
 
 
 @activation(
-    formula=lambda m, gate, value: gate * value,
+    formula=lambda math, gate, value: gate * value,
     source="Dauphin, Fan, Auli & Grangier, ICML 2017, arXiv:1612.08083; Shazeer, arXiv:2002.05202",
     kind="gate",
     ulps=(0.5, 0.0, 0.0),
@@ -286,10 +288,10 @@ def bilinear(gate: ArrayLike, value: ArrayLike | None = None, *, axis: int = -1)
 
 
 @activation(
-    formula=lambda m, gate, value, limit=7.0, alpha=1.702: (
-        (m.maximum(m.minimum(value, limit), -limit) + 1)
-        * m.minimum(gate, limit)
-        / (1 + m.exp(-alpha * m.minimum(gate, limit)))
+    formula=lambda math, gate, value, limit=7.0, alpha=1.702: (
+        (math.maximum(math.minimum(value, limit), -limit) + 1)
+        * math.minimum(gate, limit)
+        / (1 + math.exp(-alpha * math.minimum(gate, limit)))
     ),
     source="OpenAI, gpt-oss, 2025, arXiv:2508.10925",
     kind="gate",
@@ -389,40 +391,40 @@ def _pair(
     return gate, real(value, name)
 
 
-def _root_decay(m, gate):
+def _root_decay(ops, gate):
     """exp(-abs(gate) / 2), and 0 where its square has vanished."""
-    half = 0.5 * m.absolute(gate)
-    limit = -m.lowest(gate)
-    return jnp.where(half > limit, 0.0, m.exp(-m.at_most(half, limit)))
+    half = 0.5 * ops.absolute(gate)
+    limit = -ops.lowest(gate)
+    return jnp.where(half > limit, 0.0, ops.exp(-ops.at_most(half, limit)))
 
 
-def _glu(m, x, gate):
-    h = _root_decay(m, gate)
+def _glu(ops, x, gate):
+    h = _root_decay(ops, gate)
     return jnp.where(gate >= 0, x, x * h * h) / (1 + h * h)
 
 
-def _glu_by_x(m, x, gate):
-    h = _root_decay(m, gate)
+def _glu_by_x(ops, x, gate):
+    h = _root_decay(ops, gate)
     return jnp.where(gate >= 0, 1.0, h * h) / (1 + h * h)
 
 
-def _glu_by_gate(m, x, gate):
-    h = _root_decay(m, gate)
+def _glu_by_gate(ops, x, gate):
+    h = _root_decay(ops, gate)
     q = 1 + h * h
     return x * h * h / (q * q)
 
 
-def _glu_by_x_and_gate(m, x, gate):
-    h = _root_decay(m, gate)
+def _glu_by_x_and_gate(ops, x, gate):
+    h = _root_decay(ops, gate)
     q = 1 + h * h
     return h * h / (q * q)
 
 
-def _glu_by_gate_twice(m, x, gate):
-    h = _root_decay(m, gate)
+def _glu_by_gate_twice(ops, x, gate):
+    h = _root_decay(ops, gate)
     q = 1 + h * h
-    closing = -m.expm1(-m.at_most(m.absolute(gate), -m.lowest(gate)))
-    return m.with_sign(closing, -gate) * x * h * h / (q * q * q)
+    closing = -ops.expm1(-ops.at_most(ops.absolute(gate), -ops.lowest(gate)))
+    return ops.with_sign(closing, -gate) * x * h * h / (q * q * q)
 
 
 GLU = Kernel(
@@ -440,10 +442,10 @@ def _gated(name: str, function: Times, slope: Times, curvature: Times) -> Kernel
     """The kernel of f(gate) * value, given f, f' and f'', each times a factor."""
 
     def alone(times: Times) -> Callable[..., Array]:
-        return lambda m, gate, value: times(m, gate, jnp.ones_like(gate))
+        return lambda ops, gate, value: times(ops, gate, jnp.ones_like(gate))
 
     def both(times: Times) -> Callable[..., Array]:
-        return lambda m, gate, value: times(m, gate, value)
+        return lambda ops, gate, value: times(ops, gate, value)
 
     cross = Kernel(alone(slope), gate=Kernel(alone(curvature)))
     return Kernel(
@@ -463,115 +465,115 @@ def _open_or_closed(gate: Array, factor: Array, h: Array, moderate: Array) -> Ar
     return jnp.where(gate > 0, factor * (1 - h * (h * moderate)), (factor * h) * (h * moderate))
 
 
-def _logistic(gate: Array, factor: Array, h: Array, c: Array | float, limit: float, m) -> Array:
+def _logistic(gate: Array, factor: Array, h: Array, c: Array | float, limit: float, ops) -> Array:
     """factor * gate / (1 + E), and times E where it is closed; h is 0 beyond the limit."""
     q = 1 + h * h * c
-    closed = (factor * h) * (m.clamp(gate, -limit, limit) * c * h) / q
+    closed = (factor * h) * (ops.clamp(gate, -limit, limit) * c * h) / q
     return jnp.where(gate >= 0, factor * (gate / q), closed)
 
 
-def _silu_times(m, gate, factor):
-    return _logistic(gate, factor, _root_decay(m, gate), 1.0, _far(m, gate), m)
+def _silu_times(ops, gate, factor):
+    return _logistic(gate, factor, _root_decay(ops, gate), 1.0, _far(ops, gate), ops)
 
 
-def _silu_slope_times(m, gate, factor):
-    h, a = _root_decay(m, gate), m.at_most(m.absolute(gate), _far(m, gate))
+def _silu_slope_times(ops, gate, factor):
+    h, a = _root_decay(ops, gate), ops.at_most(ops.absolute(gate), _far(ops, gate))
     q = 1 + h * h
     return _open_or_closed(gate, factor, h, (1 - a + h * h) / (q * q))
 
 
-def _silu_curvature_times(m, gate, factor):
-    h, a = _root_decay(m, gate), m.at_most(m.absolute(gate), _far(m, gate))
+def _silu_curvature_times(ops, gate, factor):
+    h, a = _root_decay(ops, gate), ops.at_most(ops.absolute(gate), _far(ops, gate))
     q = 1 + h * h
     return (factor * h) * (h * ((2 - a) + h * h * (2 + a)) / (q * (q * q)))
 
 
-def _far(m, gate):
+def _far(ops, gate):
     """Beyond where the root has vanished."""
-    return -2.1 * m.lowest(gate)
+    return -2.1 * ops.lowest(gate)
 
 
 SWIGLU = _gated("swiglu", _silu_times, _silu_slope_times, _silu_curvature_times)
 
 
-def _normal_root(m, gate):
+def _normal_root(ops, gate):
     """Of the normal density: a, h and c."""
-    a = m.absolute(gate)
-    return m.at_most(a, normal.farthest_root(a)), *normal.root_density(m, a)
+    a = ops.absolute(gate)
+    return ops.at_most(a, normal.farthest_root(a)), *normal.root_density(ops, a)
 
 
-def _gelu_times(m, gate, factor):
-    a, h, c = _normal_root(m, gate)
-    lost = h * (c * a / normal.tail_divisor(m, a))
+def _gelu_times(ops, gate, factor):
+    a, h, c = _normal_root(ops, gate)
+    lost = h * (c * a / normal.tail_divisor(ops, a))
     return jnp.where(gate >= 0, factor * (gate - lost * h), -(factor * h) * lost)
 
 
-def _gelu_slope_times(m, gate, factor):
-    a, h, c = _normal_root(m, gate)
-    return _open_or_closed(gate, factor, h, c * normal.tail_slope_factor(m, a))
+def _gelu_slope_times(ops, gate, factor):
+    a, h, c = _normal_root(ops, gate)
+    return _open_or_closed(gate, factor, h, c * normal.tail_slope_factor(ops, a))
 
 
-def _gelu_curvature_times(m, gate, factor):
-    a, h, c = _normal_root(m, gate)
-    return (factor * h) * (h * (c * normal.tail_curvature_factor(m, a)))
+def _gelu_curvature_times(ops, gate, factor):
+    a, h, c = _normal_root(ops, gate)
+    return (factor * h) * (h * (c * normal.tail_curvature_factor(ops, a)))
 
 
 GEGLU = _gated("geglu", _gelu_times, _gelu_slope_times, _gelu_curvature_times)
 
 
-def _tanh_root(m, gate):
+def _tanh_root(ops, gate):
     """Of the exponent of gelu's formula with tanh: a, h and c."""
-    a = m.absolute(gate)
-    return m.at_most(a, curve.farthest_root(a)), *curve.root_decay(m, a)
+    a = ops.absolute(gate)
+    return ops.at_most(a, curve.farthest_root(a)), *curve.root_decay(ops, a)
 
 
-def _gelu_tanh_times(m, gate, factor):
-    _, h, c = _tanh_root(m, gate)
-    return _logistic(gate, factor, h, c, curve.farthest_root(gate), m)
+def _gelu_tanh_times(ops, gate, factor):
+    _, h, c = _tanh_root(ops, gate)
+    return _logistic(gate, factor, h, c, curve.farthest_root(gate), ops)
 
 
-def _gelu_tanh_slope_times(m, gate, factor):
-    a, h, c = _tanh_root(m, gate)
+def _gelu_tanh_slope_times(ops, gate, factor):
+    a, h, c = _tanh_root(ops, gate)
     e = h * h * c
     q = 1 + e
     return _open_or_closed(gate, factor, h, c * (curve.one_minus_a_slope(a) + e) / (q * q))
 
 
-def _gelu_tanh_curvature_times(m, gate, factor):
-    a, h, c = _tanh_root(m, gate)
+def _gelu_tanh_curvature_times(ops, gate, factor):
+    a, h, c = _tanh_root(ops, gate)
     e = h * h * c
     q = 1 + e
-    bend, opposite = curve.bends(a)
-    return (factor * h) * (h * (c * (bend + e * opposite) / (q * (q * q))))
+    curvature, opposite = curve.bends(a)
+    return (factor * h) * (h * (c * (curvature + e * opposite) / (q * (q * q))))
 
 
 GEGLU_TANH = _gated("geglu", _gelu_tanh_times, _gelu_tanh_slope_times, _gelu_tanh_curvature_times)
 
 
-def _relu_times(m, gate, factor):
-    return m.at_least(gate, 0.0) * factor
+def _relu_times(ops, gate, factor):
+    return ops.at_least(gate, 0.0) * factor
 
 
-def _relu_slope_times(m, gate, factor):
+def _relu_slope_times(ops, gate, factor):
     return jnp.where(gate > 0, factor, 0.0)
 
 
-def _relu_curvature_times(m, gate, factor):
+def _relu_curvature_times(ops, gate, factor):
     return jnp.zeros_like(gate)
 
 
 REGLU = _gated("reglu", _relu_times, _relu_slope_times, _relu_curvature_times)
 
 
-def _bilinear(m, gate, value):
+def _bilinear(ops, gate, value):
     return gate * value
 
 
-def _first(m, gate, value):
+def _first(ops, gate, value):
     return gate
 
 
-def _second(m, gate, value):
+def _second(ops, gate, value):
     return value
 
 
@@ -581,14 +583,14 @@ BILINEAR = Kernel(_bilinear, gate=Kernel(_second), value=Kernel(_first))
 # --- Clamped -------------------------------------------------------------------------------------
 
 
-def _clamped_swish(m, gate, factor, limit, alpha):
-    near, closing = _closing(m, gate, limit, alpha)
+def _clamped_swish(ops, gate, factor, limit, alpha):
+    near, closing = _closing(ops, gate, limit, alpha)
     closed = (factor * closing.lifted) * near * DROP
-    return jnp.where(alpha * gate >= 0, factor * m.at_most(gate, limit), closed) / (1 + closing.e)
+    return jnp.where(alpha * gate >= 0, factor * ops.at_most(gate, limit), closed) / (1 + closing.e)
 
 
-def _clamped_swish_slope(m, gate, factor, limit, alpha):
-    _, closing = _closing(m, gate, limit, alpha)
+def _clamped_swish_slope(ops, gate, factor, limit, alpha):
+    _, closing = _closing(ops, gate, limit, alpha)
     q = 1 + closing.e
     moderate = (closing.short_of(1.0) + closing.e) / (q * q)
     opened = alpha * gate > 0
@@ -597,28 +599,28 @@ def _clamped_swish_slope(m, gate, factor, limit, alpha):
     return jnp.where(gate > limit, 0.0, slope)
 
 
-def _clamped_swish_curvature(m, gate, factor, limit, alpha):
-    _, closing = _closing(m, gate, limit, alpha)
+def _clamped_swish_curvature(ops, gate, factor, limit, alpha):
+    _, closing = _closing(ops, gate, limit, alpha)
     q = 1 + closing.e
     moderate = (closing.short_of(2.0) + closing.e * (2 + closing.a)) / (q * (q * q))
-    bend = alpha * ((factor * closing.lifted) * moderate * DROP)
-    return jnp.where(gate > limit, 0.0, bend)
+    curvature = alpha * ((factor * closing.lifted) * moderate * DROP)
+    return jnp.where(gate > limit, 0.0, curvature)
 
 
-def _closing(m, gate, limit, alpha):
+def _closing(ops, gate, limit, alpha):
     """The clamped gate, no farther than where the exponential vanishes, and the exponential.
 
     The factor is the value within its bounds: lifted, the product keeps its tail.
     """
-    near = m.reach(m.at_most(gate, limit), alpha)
-    return near, m.decay(near, alpha)
+    near = ops.reach(ops.at_most(gate, limit), alpha)
+    return near, ops.decay(near, alpha)
 
 
 def _with_value(times):
     """Times the clamped value and one."""
 
-    def product(m, gate, value, limit, alpha):
-        return times(m, gate, m.clamp(value, -limit, limit) + 1, limit, alpha)
+    def product(ops, gate, value, limit, alpha):
+        return times(ops, gate, ops.clamp(value, -limit, limit) + 1, limit, alpha)
 
     return product
 
@@ -626,9 +628,9 @@ def _with_value(times):
 def _by_value(times):
     """The derivative of that by the value."""
 
-    def derivative(m, gate, value, limit, alpha):
-        factor = jnp.where(m.absolute(value) > limit, 0.0, jnp.ones_like(gate))
-        return times(m, gate, factor, limit, alpha)
+    def derivative(ops, gate, value, limit, alpha):
+        factor = jnp.where(ops.absolute(value) > limit, 0.0, jnp.ones_like(gate))
+        return times(ops, gate, factor, limit, alpha)
 
     return derivative
 

@@ -11,7 +11,7 @@ from .._derivatives import FromMask, FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x: m.where(x <= -3, 0 * x, m.where(x >= 3, 0 * x + 1, (x + 3) / 6)),
+    formula=lambda math, x: math.where(x <= -3, 0 * x, math.where(x >= 3, 0 * x + 1, (x + 3) / 6)),
     source="Courbariaux et al., arXiv:1511.00363, with other constants; with these Howard et al., "
     "ICCV 2019, arXiv:1905.02244, section 5.2",
     kinks=lambda: {-3.0: 0.0, 3.0: 0.0},
@@ -52,25 +52,25 @@ def hard_sigmoid(x: ArrayLike) -> Array:
     return HARD_SIGMOID(x)
 
 
-def _hard_sigmoid(m, x):
-    return m.clamp(x + 3, 0.0, 6.0) * (1 / 6)
+def _hard_sigmoid(ops, x):
+    return ops.clamp(x + 3, 0.0, 6.0) * (1 / 6)
 
 
-def _hard_sigmoid_slope(m, x):
-    return jnp.where(m.absolute(x) < 3, 1 / 6, 0.0)
+def _hard_sigmoid_slope(ops, x):
+    return jnp.where(ops.absolute(x) < 3, 1 / 6, 0.0)
 
 
 HARD_SIGMOID = Kernel(
     _hard_sigmoid,
     x=_hard_sigmoid_slope,
     # Not from the output: just below 3 it rounds to 1, while the slope is still 1/6.
-    mask=FromMask(lambda m, x: jnp.abs(x) < 3, lambda m, mask: jnp.where(mask, 1 / 6, 0.0)),
+    mask=FromMask(lambda ops, x: jnp.abs(x) < 3, lambda ops, mask: jnp.where(mask, 1 / 6, 0.0)),
 )
 
 
 @activation(
-    formula=lambda m, x, min_value=-1.0, max_value=1.0: m.where(
-        x > max_value, 0 * x + max_value, m.where(x < min_value, 0 * x + min_value, x)
+    formula=lambda math, x, min_value=-1.0, max_value=1.0: math.where(
+        x > max_value, 0 * x + max_value, math.where(x < min_value, 0 * x + min_value, x)
     ),
     source="elementary; often credited to Collobert, thesis, 2004",
     samples=({}, {"min_value": -2.5, "max_value": 0.7}),
@@ -117,19 +117,19 @@ def hard_tanh(x: ArrayLike, min_value: ArrayLike = -1.0, max_value: ArrayLike = 
     return HARD_TANH(x, min_value, max_value)
 
 
-def _hard_tanh(m, x, min_value, max_value):
+def _hard_tanh(ops, x, min_value, max_value):
     return jnp.where(x > max_value, max_value, jnp.where(x < min_value, min_value, x))
 
 
-def _is_cut(m, x, min_value, max_value):
+def _is_cut(ops, x, min_value, max_value):
     return (x > max_value) | (x < min_value)
 
 
-def _hard_tanh_slope(m, x, min_value, max_value):
-    return jnp.where(_is_cut(m, x, min_value, max_value), 0.0, 1.0)
+def _hard_tanh_slope(ops, x, min_value, max_value):
+    return jnp.where(_is_cut(ops, x, min_value, max_value), 0.0, 1.0)
 
 
-def _hard_tanh_slope_from_output(m, y, min_value, max_value):
+def _hard_tanh_slope_from_output(ops, y, min_value, max_value):
     # An output on a bound does not tell whether x was there or beyond: the slope is 0 on it.
     return jnp.where((y > min_value) & (y < max_value), 1.0, 0.0)
 
@@ -137,17 +137,17 @@ def _hard_tanh_slope_from_output(m, y, min_value, max_value):
 HARD_TANH = Kernel(
     _hard_tanh,
     x=_hard_tanh_slope,
-    min_value=lambda m, x, min_value, max_value: jnp.where(x < min_value, 1.0, 0.0),
-    max_value=lambda m, x, min_value, max_value: jnp.where(x > max_value, 1.0, 0.0),
+    min_value=lambda ops, x, min_value, max_value: jnp.where(x < min_value, 1.0, 0.0),
+    max_value=lambda ops, x, min_value, max_value: jnp.where(x > max_value, 1.0, 0.0),
     output=FromOutput(_hard_tanh_slope_from_output, holds=lambda low, high: True),
-    mask=FromMask(_is_cut, lambda m, cut, min_value, max_value: jnp.where(cut, 0.0, 1.0)),
+    mask=FromMask(_is_cut, lambda ops, cut, min_value, max_value: jnp.where(cut, 0.0, 1.0)),
     exact=is_short,
     integers=True,
 )
 
 
 @activation(
-    formula=lambda m, x: m.where(x <= -1, 0 * x, m.where(x >= 1, 0 * x + 1, (x + 1) / 2)),
+    formula=lambda math, x: math.where(x <= -1, 0 * x, math.where(x >= 1, 0 * x + 1, (x + 1) / 2)),
     source="jax.nn.sparse_sigmoid, after arXiv:1901.02324, section 6.2; Martins & Astudillo, "
     "ICML 2016, arXiv:1602.02068",
     kinks=lambda: {-1.0: 0.25, 1.0: 0.25},
@@ -188,22 +188,22 @@ def sparse_sigmoid(x: ArrayLike) -> Array:
     return SPARSE_SIGMOID(x)
 
 
-def _sparse_sigmoid(m, x):
-    return m.clamp(x, -1.0, 1.0) * 0.5 + 0.5
+def _sparse_sigmoid(ops, x):
+    return ops.clamp(x, -1.0, 1.0) * 0.5 + 0.5
 
 
-def _quarters(m, x):
+def _quarters(ops, x):
     """The slope in quarters: 0 outside, 1 on the kinks, 2 inside."""
     a = jnp.abs(x)
     return (a < 1).astype(jnp.uint8) + (a <= 1).astype(jnp.uint8)
 
 
-def _from_quarters(m, quarters):
+def _from_quarters(ops, quarters):
     return jnp.where(quarters == 2, 0.5, jnp.where(quarters == 1, 0.25, 0.0))
 
 
 SPARSE_SIGMOID = Kernel(
     _sparse_sigmoid,
-    x=lambda m, x: _from_quarters(m, _quarters(m, x)),
+    x=lambda ops, x: _from_quarters(ops, _quarters(ops, x)),
     mask=FromMask(_quarters, _from_quarters),
 )

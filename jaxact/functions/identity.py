@@ -8,7 +8,7 @@ from .._catalog import activation
 
 
 @activation(
-    formula=lambda m, x: x,
+    formula=lambda math, x: x,
     source="elementary",
     elsewhere={"keras:linear": {}, "onnx:Identity": {}, "hf:linear": {}},
 )

@@ -18,7 +18,7 @@ from .._derivatives import FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x, alpha=1.0: x / m.sqrt(1 + alpha * x * x),
+    formula=lambda math, x, alpha=1.0: x / math.sqrt(1 + alpha * x * x),
     source="Carlile, Delamarter, Kinney, Marti & Whitney, arXiv:1710.09967, section 4",
     samples=({"alpha": 1.0}, {"alpha": 0.3}, {"alpha": 3.0}),
     range=lambda alpha=1.0: (-1 / math.sqrt(alpha), 1 / math.sqrt(alpha)),
@@ -71,60 +71,60 @@ def _square_plus_one(x, alpha):
     return 1 + alpha * (x * x)
 
 
-def _above_one(m, x, alpha):
+def _above_one(ops, x, alpha):
     """The same, but more than 1: on which side of ties of 16 bits results lie must not be lost."""
-    return m.at_least(_square_plus_one(x, alpha), 1 + float(jnp.finfo(x.dtype).eps))
+    return ops.at_least(_square_plus_one(x, alpha), 1 + float(jnp.finfo(x.dtype).eps))
 
 
-def _isru(m, x, alpha):
-    near = m.clamp(x, -_far(x), _far(x))
+def _isru(ops, x, alpha):
+    near = ops.clamp(x, -_far(x), _far(x))
     y = near / jnp.sqrt(_square_plus_one(near, alpha))
     limit = 1 / (math.sqrt(alpha) if isinstance(alpha, float) else jnp.sqrt(alpha))
-    return m.clamp(y, -limit, limit)  # rounding may lead beyond
+    return ops.clamp(y, -limit, limit)  # rounding may lead beyond
 
 
-def _isru_slope(m, x, alpha):
+def _isru_slope(ops, x, alpha):
     s = _square_plus_one(x, alpha)
     return 1 / (s * jnp.sqrt(s))
 
 
-def _isru_curvature(m, x, alpha):
-    near = m.clamp(x, -_far(x), _far(x))
-    inverse = 1 / _above_one(m, x, alpha)
+def _isru_curvature(ops, x, alpha):
+    near = ops.clamp(x, -_far(x), _far(x))
+    inverse = 1 / _above_one(ops, x, alpha)
     return -3 * alpha * (near * inverse) * (inverse * jnp.sqrt(inverse))
 
 
-def _isru_third(m, x, alpha):
+def _isru_third(ops, x, alpha):
     s = _square_plus_one(x, alpha)
     inverse = 1 / s
     return 3 * alpha * inverse * (inverse * jnp.sqrt(inverse)) * (4 - 5 * inverse)
 
 
-def _isru_by_alpha(m, x, alpha):
-    return -0.5 * _isru_square(m, x, alpha) * _isru(m, x, alpha)
+def _isru_by_alpha(ops, x, alpha):
+    return -0.5 * _isru_square(ops, x, alpha) * _isru(ops, x, alpha)
 
 
-def _isru_by_alpha_twice(m, x, alpha):
-    square = _isru_square(m, x, alpha)
-    return 0.75 * (square * square) * _isru(m, x, alpha)
+def _isru_by_alpha_twice(ops, x, alpha):
+    square = _isru_square(ops, x, alpha)
+    return 0.75 * (square * square) * _isru(ops, x, alpha)
 
 
-def _isru_square(m, x, alpha):
+def _isru_square(ops, x, alpha):
     """The square of the value, rounded three times where a product of values is rounded seven."""
-    near = m.clamp(x, -_far(x), _far(x))
-    return near * near / _above_one(m, near, alpha)
+    near = ops.clamp(x, -_far(x), _far(x))
+    return near * near / _above_one(ops, near, alpha)
 
 
-def _isru_slope_by_alpha(m, x, alpha):
-    near = m.clamp(x, -_far(x), _far(x))
-    inverse = 1 / _above_one(m, near, alpha)
+def _isru_slope_by_alpha(ops, x, alpha):
+    near = ops.clamp(x, -_far(x), _far(x))
+    inverse = 1 / _above_one(ops, near, alpha)
     ratio = near * inverse
     return (-1.5 * ratio) * jnp.sqrt(inverse) * ratio
 
 
-def _isru_slope_from_output(m, y, alpha):
+def _isru_slope_from_output(ops, y, alpha):
     rest = 1 - alpha * y * y  # 1 / (1 + alpha x^2)
-    return rest * m.root(rest)
+    return rest * ops.root(rest)
 
 
 ISRU = Kernel(
@@ -136,7 +136,7 @@ ISRU = Kernel(
 
 
 @activation(
-    formula=lambda m, x, alpha=1.0: m.where(x >= 0, x, x / m.sqrt(1 + alpha * x * x)),
+    formula=lambda math, x, alpha=1.0: math.where(x >= 0, x, x / math.sqrt(1 + alpha * x * x)),
     source="Carlile, Delamarter, Kinney, Marti & Whitney, arXiv:1710.09967, section 3",
     samples=({"alpha": 1.0}, {"alpha": 3.0}),
     kinks=lambda alpha=1.0: {0.0: 1.0},
@@ -182,44 +182,46 @@ def isrlu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     return ISRLU(x, alpha)
 
 
-def _isrlu(m, x, alpha):
-    return jnp.where(x >= 0, x, _isru(m, x, alpha))
+def _isrlu(ops, x, alpha):
+    return jnp.where(x >= 0, x, _isru(ops, x, alpha))
 
 
-def _isrlu_slope(m, x, alpha):
-    return jnp.where(x >= 0, 1.0, _isru_slope(m, x, alpha))
+def _isrlu_slope(ops, x, alpha):
+    return jnp.where(x >= 0, 1.0, _isru_slope(ops, x, alpha))
 
 
-def _isrlu_curvature(m, x, alpha):
-    return jnp.where(x >= 0, 0.0, _isru_curvature(m, x, alpha))
+def _isrlu_curvature(ops, x, alpha):
+    return jnp.where(x >= 0, 0.0, _isru_curvature(ops, x, alpha))
 
 
-def _isrlu_third(m, x, alpha):
-    return jnp.where(x >= 0, 0.0, _isru_third(m, x, alpha))
+def _isrlu_third(ops, x, alpha):
+    return jnp.where(x >= 0, 0.0, _isru_third(ops, x, alpha))
 
 
-def _isrlu_by_alpha(m, x, alpha):
-    return jnp.where(x >= 0, 0.0, _isru_by_alpha(m, x, alpha))
+def _isrlu_by_alpha(ops, x, alpha):
+    return jnp.where(x >= 0, 0.0, _isru_by_alpha(ops, x, alpha))
 
 
-def _isrlu_by_alpha_twice(m, x, alpha):
-    return jnp.where(x >= 0, 0.0, _isru_by_alpha_twice(m, x, alpha))
+def _isrlu_by_alpha_twice(ops, x, alpha):
+    return jnp.where(x >= 0, 0.0, _isru_by_alpha_twice(ops, x, alpha))
 
 
-def _isrlu_slope_by_alpha(m, x, alpha):
-    return jnp.where(x >= 0, 0.0, _isru_slope_by_alpha(m, x, alpha))
+def _isrlu_slope_by_alpha(ops, x, alpha):
+    return jnp.where(x >= 0, 0.0, _isru_slope_by_alpha(ops, x, alpha))
 
 
 ISRLU = Kernel(
     _isrlu,
     x=Kernel(_isrlu_slope, x=Kernel(_isrlu_curvature, x=_isrlu_third), alpha=_isrlu_slope_by_alpha),
     alpha=Kernel(_isrlu_by_alpha, x=_isrlu_slope_by_alpha, alpha=_isrlu_by_alpha_twice),
-    output=FromOutput(lambda m, y, alpha: _isru_slope_from_output(m, m.at_most(y, 0.0), alpha)),
+    output=FromOutput(
+        lambda ops, y, alpha: _isru_slope_from_output(ops, ops.at_most(y, 0.0), alpha)
+    ),
 )
 
 
 @activation(
-    formula=lambda m, x: (m.sqrt(x * x + 1) - 1) / 2 + x,
+    formula=lambda math, x: (math.sqrt(x * x + 1) - 1) / 2 + x,
     source="common use; listed by Kunc & Klema, arXiv:2402.09092",
     ulps=(3.0, 2.0, 4.0),
 )
@@ -256,26 +258,26 @@ def bent_identity(x: ArrayLike) -> Array:
     return BENT_IDENTITY(x)
 
 
-def _bent_identity(m, x):
-    a = m.absolute(m.clamp(x, -_far(x), _far(x)))
+def _bent_identity(ops, x):
+    a = ops.absolute(ops.clamp(x, -_far(x), _far(x)))
     r, far = jnp.sqrt(a * a + 1), (a > 16) & (a < 2.0**22)
-    rest = jnp.where(far, 1.0, m.with_sign(a, x)) / (r + jnp.where(far, a, 1.0))
+    rest = jnp.where(far, 1.0, ops.with_sign(a, x)) / (r + jnp.where(far, a, 1.0))
     # Beside zero (r - 1) / x = x / (r + 1) does not cancel. Far out r - 1 is a but for the last
     # place, and that is all that tells on which side of a tie of 16 bits the result lies.
-    close = x * m.at_most(1 + 0.5 * rest, 1.5 - float(jnp.finfo(x.dtype).eps))
+    close = x * ops.at_most(1 + 0.5 * rest, 1.5 - float(jnp.finfo(x.dtype).eps))
     return jnp.where(far, (x + 0.5 * a - 0.5) + 0.5 * rest, close)
 
 
-def _bent_identity_slope(m, x):
-    return 1 + 0.5 * _isru(m, x, 1.0)
+def _bent_identity_slope(ops, x):
+    return 1 + 0.5 * _isru(ops, x, 1.0)
 
 
-def _bent_identity_curvature(m, x):
-    return 0.5 * _isru_slope(m, x, 1.0)
+def _bent_identity_curvature(ops, x):
+    return 0.5 * _isru_slope(ops, x, 1.0)
 
 
-def _bent_identity_third(m, x):
-    return 0.5 * _isru_curvature(m, x, 1.0)
+def _bent_identity_third(ops, x):
+    return 0.5 * _isru_curvature(ops, x, 1.0)
 
 
 BENT_IDENTITY = Kernel(

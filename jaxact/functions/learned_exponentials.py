@@ -16,7 +16,7 @@ from .exponentials import _exp_of_quotient, _quotient_below
 
 
 @activation(
-    formula=lambda m, x, a=1.0, b=1.0: m.where(x >= 0, a / b * x, a * m.expm1(x / b)),
+    formula=lambda math, x, a=1.0, b=1.0: math.where(x >= 0, a / b * x, a * math.expm1(x / b)),
     source="Trottier, Giguere & Chaib-draa, arXiv:1605.09332, equation 5",
     samples=({"a": 1.0, "b": 1.0}, {"a": 0.7, "b": 1.9}),
     kinks=lambda a=1.0, b=1.0: {0.0: a / b},
@@ -62,49 +62,49 @@ def pelu(x: ArrayLike, a: ArrayLike = 1.0, b: ArrayLike = 1.0) -> Array:
     return PELU(x, a, b)
 
 
-def _pelu(m, x, a, b):
-    high, low = _quotient_below(m, x, b)
+def _pelu(ops, x, a, b):
+    high, low = _quotient_below(ops, x, b)
     info = jnp.finfo(x.dtype)
     is_line = x > -float(info.tiny) / float(info.eps)  # beside 0 too, where x / b may vanish
-    return jnp.where(is_line, a / b * x, a * m.expm1(m.at_least(high, m.lowest(x)), low))
+    return jnp.where(is_line, a / b * x, a * ops.expm1(ops.at_least(high, ops.lowest(x)), low))
 
 
-def _pelu_slope(m, x, a, b):
-    return jnp.where(x >= 0, a / b, _exp_of_quotient(m, x, b, a / b))
+def _pelu_slope(ops, x, a, b):
+    return jnp.where(x >= 0, a / b, _exp_of_quotient(ops, x, b, a / b))
 
 
-def _pelu_curvature(m, x, a, b):
-    return jnp.where(x >= 0, 0.0, _exp_of_quotient(m, x, b, a / (b * b)))
+def _pelu_curvature(ops, x, a, b):
+    return jnp.where(x >= 0, 0.0, _exp_of_quotient(ops, x, b, a / (b * b)))
 
 
-def _pelu_by_a(m, x, a, b):
-    return _pelu(m, x, 1.0, b)
+def _pelu_by_a(ops, x, a, b):
+    return _pelu(ops, x, 1.0, b)
 
 
-def _pelu_slope_by_a(m, x, a, b):
-    return _pelu_slope(m, x, 1.0, b)
+def _pelu_slope_by_a(ops, x, a, b):
+    return _pelu_slope(ops, x, 1.0, b)
 
 
-def _pelu_by_b(m, x, a, b):
+def _pelu_by_b(ops, x, a, b):
     """-a x / b^2, times exp(x / b) below zero."""
-    factor = -a / (b * b) * m.at_least(x, m.lowest(x, lift=LIFT) * b)
-    return jnp.where(x >= 0, factor, _exp_of_quotient(m, x, b, factor))
+    factor = -a / (b * b) * ops.at_least(x, ops.lowest(x, lift=LIFT) * b)
+    return jnp.where(x >= 0, factor, _exp_of_quotient(ops, x, b, factor))
 
 
-def _pelu_slope_by_b(m, x, a, b):
+def _pelu_slope_by_b(ops, x, a, b):
     """-a / b^2, times (1 + x / b) exp(x / b) below zero."""
-    high, low = _quotient_below(m, x, b)
+    high, low = _quotient_below(ops, x, b)
     rise = 1 + high if low is None else (1 + high) + low
     factor = -a / (b * b) * rise
-    return jnp.where(x >= 0, factor, _exp_of_quotient(m, x, b, factor))
+    return jnp.where(x >= 0, factor, _exp_of_quotient(ops, x, b, factor))
 
 
-def _pelu_by_b_twice(m, x, a, b):
+def _pelu_by_b_twice(ops, x, a, b):
     """2 a x / b^3, times (1 + x / (2 b)) exp(x / b) below zero."""
-    high, low = m.quotient(m.at_least(x, m.lowest(x, lift=LIFT) * b), b)
+    high, low = ops.quotient(ops.at_least(x, ops.lowest(x, lift=LIFT) * b), b)
     beyond = 2 + high if low is None else (2 + high) + low
     factor = a / (b * b) * jnp.where(x >= 0, 2.0, beyond) * high
-    return jnp.where(x >= 0, factor, _exp_of_quotient(m, x, b, factor))
+    return jnp.where(x >= 0, factor, _exp_of_quotient(ops, x, b, factor))
 
 
 PELU = Kernel(
@@ -112,13 +112,13 @@ PELU = Kernel(
     x=Kernel(_pelu_slope, x=_pelu_curvature, a=_pelu_slope_by_a, b=_pelu_slope_by_b),
     a=Kernel(_pelu_by_a, x=_pelu_slope_by_a),
     b=Kernel(_pelu_by_b, x=_pelu_slope_by_b, b=_pelu_by_b_twice),
-    output=FromOutput(lambda m, y, a, b: jnp.where(y >= 0, a / b, (y + a) / b)),
+    output=FromOutput(lambda ops, y, a, b: jnp.where(y >= 0, a / b, (y + a) / b)),
 )
 
 
 @activation(
-    formula=lambda m, x, alpha_p=0.8, alpha_n=0.8, beta=0.5: m.where(
-        x > 0, alpha_p * x * x + beta * x, alpha_n * (m.expm1(x) - x) + beta * x
+    formula=lambda math, x, alpha_p=0.8, alpha_n=0.8, beta=0.5: math.where(
+        x > 0, alpha_p * x * x + beta * x, alpha_n * (math.expm1(x) - x) + beta * x
     ),
     source="Huang & Schlag, arXiv:2411.13010, section 3",
     samples=(
@@ -190,14 +190,14 @@ def _roots_below(alpha_n: float, beta: float):
         for _ in range(60):
             growth = a * root.exp()
             root -= (growth - a + (b - a) * root) / (growth - a + b)
-        bend = a * root.exp()
+        curvature = a * root.exp()
         if root < -40:
             return None
         return (
             _two_doubles(root),
             _two_doubles((1 - b / a).ln()),
-            float(bend),
-            float(bend - a + b),
+            float(curvature),
+            float(curvature - a + b),
         )
 
 
@@ -206,28 +206,28 @@ def _two_doubles(number: Decimal) -> tuple[float, float]:
     return high, float(number - Decimal(high))
 
 
-def _exp_less_line(m, x):
+def _exp_less_line(ops, x):
     """exp(x) - 1 - x, as a series where it cancels; for an x of up to 40."""
-    near = m.clamp(x, -1.6, 1.3)
+    near = ops.clamp(x, -1.6, 1.3)
     series = near * near * polynomial(near, *_EXP_LESS_LINE[x.dtype])
-    return jnp.where(near == x, series, m.expm1(m.at_least(x, m.lowest(x))) - x)
+    return jnp.where(near == x, series, ops.expm1(ops.at_least(x, ops.lowest(x))) - x)
 
 
-def _xielu(m, x, alpha_p, alpha_n, beta):
-    low = m.product(m.clamp(x, 0.0, 2.0**60), alpha_p)[1]
+def _xielu(ops, x, alpha_p, alpha_n, beta):
+    low = ops.product(ops.clamp(x, 0.0, 2.0**60), alpha_p)[1]
     rest = 0.0 if low is None else jnp.where(x < 2.0**60, x * low, 0.0)
     square, line = x * (alpha_p * x), beta * x
     if isinstance(beta, float) and beta > 0:
         # Only rounding makes the sum the square: on which side of a tie of 16 bits that lies must
         # not be lost.
-        line = m.at_least(line, square * float(jnp.finfo(x.dtype).eps))
+        line = ops.at_least(line, square * float(jnp.finfo(x.dtype).eps))
     above = square + (line + rest)
-    below = alpha_n * _exp_less_line(m, m.clamp(x, -64.0, 0.0)) + beta * x
+    below = alpha_n * _exp_less_line(ops, ops.clamp(x, -64.0, 0.0)) + beta * x
     roots = _roots(alpha_n, beta)
     if roots:
-        (root, rest), _, bend, slope = roots
-        distance, low = m.difference(m.clamp(x, -64.0, 0.0), root)
-        beyond = bend * _exp_less_line(m, distance) + slope * (distance + (low - rest))
+        (root, rest), _, curvature, slope = roots
+        distance, low = ops.difference(ops.clamp(x, -64.0, 0.0), root)
+        beyond = curvature * _exp_less_line(ops, distance) + slope * (distance + (low - rest))
         below = jnp.where(x < max(0.6 * root, -1.0), beyond, below)
     below = jnp.where(x < -60, (beta - alpha_n) * x - alpha_n, below)
     return jnp.where(x > 0, above, below)
@@ -238,37 +238,37 @@ def _roots(alpha_n, beta):
     return _roots_below(alpha_n, beta) if known else None
 
 
-def _xielu_slope(m, x, alpha_p, alpha_n, beta):
-    near = m.clamp(x, m.lowest(x), 0.0)
+def _xielu_slope(ops, x, alpha_p, alpha_n, beta):
+    near = ops.clamp(x, ops.lowest(x), 0.0)
     roots = _roots(alpha_n, beta)
     if roots:
         _, (root, rest), *_ = roots
-        distance, low = m.difference(near, root)
-        below = (alpha_n - beta) * m.expm1(m.at_least(distance, m.lowest(x)), low - rest)
+        distance, low = ops.difference(near, root)
+        below = (alpha_n - beta) * ops.expm1(ops.at_least(distance, ops.lowest(x)), low - rest)
     else:
-        below = alpha_n * m.expm1(near) + beta
+        below = alpha_n * ops.expm1(near) + beta
     return jnp.where(x > 0, 2 * alpha_p * x + beta, below)
 
 
-def _xielu_curvature(m, x, alpha_p, alpha_n, beta):
-    below = alpha_n * m.exp(m.clamp(x, m.lowest(x, lift=LIFT), 0.0), lift=LIFT) * DROP
+def _xielu_curvature(ops, x, alpha_p, alpha_n, beta):
+    below = alpha_n * ops.exp(ops.clamp(x, ops.lowest(x, lift=LIFT), 0.0), lift=LIFT) * DROP
     return jnp.where(x > 0, 2 * alpha_p, below)
 
 
-def _xielu_by_alpha_p(m, x, alpha_p, alpha_n, beta):
+def _xielu_by_alpha_p(ops, x, alpha_p, alpha_n, beta):
     return jnp.where(x > 0, x * x, 0.0)
 
 
-def _xielu_slope_by_alpha_p(m, x, alpha_p, alpha_n, beta):
+def _xielu_slope_by_alpha_p(ops, x, alpha_p, alpha_n, beta):
     return jnp.where(x > 0, 2 * x, 0.0)
 
 
-def _xielu_by_alpha_n(m, x, alpha_p, alpha_n, beta):
-    return jnp.where(x > 0, 0.0, _exp_less_line(m, m.at_most(x, 0.0)))
+def _xielu_by_alpha_n(ops, x, alpha_p, alpha_n, beta):
+    return jnp.where(x > 0, 0.0, _exp_less_line(ops, ops.at_most(x, 0.0)))
 
 
-def _xielu_slope_by_alpha_n(m, x, alpha_p, alpha_n, beta):
-    return jnp.where(x > 0, 0.0, m.expm1(m.clamp(x, m.lowest(x), 0.0)))
+def _xielu_slope_by_alpha_n(ops, x, alpha_p, alpha_n, beta):
+    return jnp.where(x > 0, 0.0, ops.expm1(ops.clamp(x, ops.lowest(x), 0.0)))
 
 
 # (exp(x) - 1 - x) / x^2, interpolated at Chebyshev points for -1.6 <= x <= 1.3
@@ -311,9 +311,9 @@ XIELU = Kernel(
         x=_xielu_curvature,
         alpha_p=_xielu_slope_by_alpha_p,
         alpha_n=_xielu_slope_by_alpha_n,
-        beta=lambda m, x, alpha_p, alpha_n, beta: jnp.ones_like(x),
+        beta=lambda ops, x, alpha_p, alpha_n, beta: jnp.ones_like(x),
     ),
     alpha_p=Kernel(_xielu_by_alpha_p, x=_xielu_slope_by_alpha_p),
     alpha_n=Kernel(_xielu_by_alpha_n, x=_xielu_slope_by_alpha_n),
-    beta=lambda m, x, alpha_p, alpha_n, beta: x,
+    beta=lambda ops, x, alpha_p, alpha_n, beta: x,
 )

@@ -11,12 +11,12 @@ from jax.typing import ArrayLike
 
 from .._arguments import axis_index, real, require
 from .._catalog import activation
+from .._opaque_call import opaque_call
 from .._packing import Packing, split_last
-from .._whole import whole
 
 
 @activation(
-    formula=lambda m, pieces: m.maximum(*pieces),
+    formula=lambda math, pieces: math.maximum(*pieces),
     source="Goodfellow et al., ICML 2013, arXiv:1302.4389, section 3",
     kind="axis",
     samples=({"num_pieces": 2}, {"num_pieces": 5}),
@@ -80,11 +80,11 @@ def _largest(num_pieces: int, x: Array) -> Array:
 @functools.partial(_largest.defjvp, symbolic_zeros=True)
 def _largest_jvp(num_pieces: int, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = whole(_largest, (num_pieces,), x)
+    y = opaque_call(_largest, (num_pieces,), x)
     if isinstance(t, SymbolicZero):
         return y, jnp.zeros_like(y)
     packing = Packing.of(y, num_pieces)
-    packed = whole(_packed_winner, (num_pieces, packing), lax.stop_gradient(x))
+    packed = opaque_call(_packed_winner, (num_pieces, packing), lax.stop_gradient(x))
     # Together, or XLA would put the packing off, and keep what it packs.
     y, packed = lax.optimization_barrier((y, packed))
     return y, _pick(num_pieces, packing, packed, t)

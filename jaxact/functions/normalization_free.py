@@ -14,18 +14,18 @@ from .._derivatives import Kernel
 from .tanh_variants import (
     _scaled_tanh,
     _scaled_tanh_by_beta,
-    _scaled_tanh_by_beta_parts,
+    _scaled_tanh_by_beta_double_float,
     _scaled_tanh_by_beta_twice,
-    _scaled_tanh_by_beta_twice_parts,
+    _scaled_tanh_by_beta_twice_double_float,
     _scaled_tanh_curvature,
-    _scaled_tanh_parts,
+    _scaled_tanh_double_float,
     _scaled_tanh_slope,
     _scaled_tanh_slope_by_beta,
 )
 
 
 @activation(
-    formula=lambda m, x, alpha=0.5, scale=1.0, bias=0.0: scale * m.tanh(alpha * x) + bias,
+    formula=lambda math, x, alpha=0.5, scale=1.0, bias=0.0: scale * math.tanh(alpha * x) + bias,
     source="Zhu, Chen, He, LeCun & Liu, CVPR 2025, arXiv:2503.10622",
     samples=(
         {"alpha": 0.5, "scale": 1.0, "bias": 0.0},
@@ -76,58 +76,58 @@ def dyt(
     return DYT(x, alpha, scale, bias)
 
 
-def _dyt(m, x, alpha, scale, bias):
-    return _scaled_tanh(m, x, scale, alpha) + bias
+def _dyt(ops, x, alpha, scale, bias):
+    return _scaled_tanh(ops, x, scale, alpha) + bias
 
 
-def _dyt_parts(m, x, alpha, scale, bias):
+def _dyt_double_float(ops, x, alpha, scale, bias):
     if not (is_number(alpha) and is_number(scale)):
-        return _dyt(m, x, alpha, scale, bias), None  # learned: as fast as it is elsewhere
-    y, low = _scaled_tanh_parts(m, x, scale, alpha)
+        return _dyt(ops, x, alpha, scale, bias), None  # learned: as fast as it is elsewhere
+    y, low = _scaled_tanh_double_float(ops, x, scale, alpha)
     if low is None or (is_number(bias) and bias == 0):
         return y + bias, low
-    y, lost = m.difference(y, -bias)
+    y, lost = ops.difference(y, -bias)
     return y, low + lost
 
 
-def _dyt_slope(m, x, alpha, scale, bias):
-    return _scaled_tanh_slope(m, x, scale, alpha)
+def _dyt_slope(ops, x, alpha, scale, bias):
+    return _scaled_tanh_slope(ops, x, scale, alpha)
 
 
-def _dyt_curvature(m, x, alpha, scale, bias):
-    return _scaled_tanh_curvature(m, x, scale, alpha)
+def _dyt_curvature(ops, x, alpha, scale, bias):
+    return _scaled_tanh_curvature(ops, x, scale, alpha)
 
 
-def _dyt_by_alpha(m, x, alpha, scale, bias):
-    return _scaled_tanh_by_beta(m, x, scale, alpha)
+def _dyt_by_alpha(ops, x, alpha, scale, bias):
+    return _scaled_tanh_by_beta(ops, x, scale, alpha)
 
 
-def _dyt_by_alpha_parts(m, x, alpha, scale, bias):
-    return _scaled_tanh_by_beta_parts(m, x, scale, alpha)
+def _dyt_by_alpha_double_float(ops, x, alpha, scale, bias):
+    return _scaled_tanh_by_beta_double_float(ops, x, scale, alpha)
 
 
-def _dyt_slope_by_alpha(m, x, alpha, scale, bias):
-    return _scaled_tanh_slope_by_beta(m, x, scale, alpha)
+def _dyt_slope_by_alpha(ops, x, alpha, scale, bias):
+    return _scaled_tanh_slope_by_beta(ops, x, scale, alpha)
 
 
-def _dyt_by_alpha_twice(m, x, alpha, scale, bias):
-    return _scaled_tanh_by_beta_twice(m, x, scale, alpha)
+def _dyt_by_alpha_twice(ops, x, alpha, scale, bias):
+    return _scaled_tanh_by_beta_twice(ops, x, scale, alpha)
 
 
-def _dyt_by_alpha_twice_parts(m, x, alpha, scale, bias):
-    return _scaled_tanh_by_beta_twice_parts(m, x, scale, alpha)
+def _dyt_by_alpha_twice_double_float(ops, x, alpha, scale, bias):
+    return _scaled_tanh_by_beta_twice_double_float(ops, x, scale, alpha)
 
 
-def _dyt_by_scale(m, x, alpha, scale, bias):
-    return _scaled_tanh(m, x, 1.0, alpha)
+def _dyt_by_scale(ops, x, alpha, scale, bias):
+    return _scaled_tanh(ops, x, 1.0, alpha)
 
 
-def _dyt_by_scale_parts(m, x, alpha, scale, bias):
-    return _scaled_tanh_parts(m, x, 1.0, alpha)
+def _dyt_by_scale_double_float(ops, x, alpha, scale, bias):
+    return _scaled_tanh_double_float(ops, x, 1.0, alpha)
 
 
-def _dyt_slope_by_scale(m, x, alpha, scale, bias):
-    return _scaled_tanh_slope(m, x, 1.0, alpha)
+def _dyt_slope_by_scale(ops, x, alpha, scale, bias):
+    return _scaled_tanh_slope(ops, x, 1.0, alpha)
 
 
 DYT = Kernel(
@@ -136,18 +136,20 @@ DYT = Kernel(
     alpha=Kernel(
         _dyt_by_alpha,
         x=_dyt_slope_by_alpha,
-        alpha=Kernel(_dyt_by_alpha_twice, parts=_dyt_by_alpha_twice_parts),
-        parts=_dyt_by_alpha_parts,
+        alpha=Kernel(_dyt_by_alpha_twice, double_float_value=_dyt_by_alpha_twice_double_float),
+        double_float_value=_dyt_by_alpha_double_float,
     ),
-    scale=Kernel(_dyt_by_scale, x=_dyt_slope_by_scale, parts=_dyt_by_scale_parts),
-    bias=lambda m, x, alpha, scale, bias: jnp.ones_like(x),
-    parts=_dyt_parts,
+    scale=Kernel(
+        _dyt_by_scale, x=_dyt_slope_by_scale, double_float_value=_dyt_by_scale_double_float
+    ),
+    bias=lambda ops, x, alpha, scale, bias: jnp.ones_like(x),
+    double_float_value=_dyt_double_float,
 )
 
 
 @activation(
-    formula=lambda m, x, alpha=0.5, shift=0.0, scale=1.0, bias=0.0: (
-        scale * m.erf(alpha * x + shift) + bias
+    formula=lambda math, x, alpha=0.5, shift=0.0, scale=1.0, bias=0.0: (
+        scale * math.erf(alpha * x + shift) + bias
     ),
     source="Chen, Lu, Zhu, Sun & Liu, arXiv:2512.10938, equation 10",
     samples=(
@@ -205,30 +207,30 @@ def derf(
     return DERF(x, alpha, shift, scale, bias)
 
 
-def _argument(m, x, alpha, shift):
+def _argument(ops, x, alpha, shift):
     """What has the sign of u = alpha * x + shift, and abs(u) in two parts, kept within reach."""
     far = normal.farthest(x) / math.sqrt(2)
-    high, low = m.product(x, alpha)
-    high = m.clamp(high, -far - abs(shift), far + abs(shift))
+    high, low = ops.product(x, alpha)
+    high = ops.clamp(high, -far - abs(shift), far + abs(shift))
     low = 0.0 if low is None else jnp.where(jnp.abs(high) < far + abs(shift), low, 0.0)
-    high, rest = m.difference(high, -shift)
+    high, rest = ops.difference(high, -shift)
     low = rest + low
-    a, rest = m.sum_in_two_parts(m.absolute(high), jnp.where(jnp.signbit(high), -low, low))
-    return high, m.at_most(a, far), rest
+    a, rest = ops.fast_two_sum(ops.absolute(high), jnp.where(jnp.signbit(high), -low, low))
+    return high, ops.at_most(a, far), rest
 
 
-def _bell(m, x, alpha, shift):
+def _lifted_erf_slope(ops, x, alpha, shift):
     """2^LIFT times the slope of erf at u, and u."""
-    u, a, rest = _argument(m, x, alpha, shift)
-    return (2 / math.sqrt(math.pi)) * normal.gaussian(m, a, rest), m.with_sign(a, u)
+    u, a, rest = _argument(ops, x, alpha, shift)
+    return (2 / math.sqrt(math.pi)) * normal.gaussian(ops, a, rest), ops.with_sign(a, u)
 
 
-def _erf(m, x, alpha, shift):
-    u, a, _ = _argument(m, x, alpha, shift)
-    square = m.at_most(a, 1.0) * m.at_most(a, 1.0)
+def _erf(ops, x, alpha, shift):
+    u, a, _ = _argument(ops, x, alpha, shift)
+    square = ops.at_most(a, 1.0) * ops.at_most(a, 1.0)
     near = a * polynomial(square, *_ERF[x.dtype])
-    far = 1 - 2 * normal.tail(m, math.sqrt(2) * a) * DROP
-    return m.with_sign(jnp.where(a < 1, near, far), u)
+    far = 1 - 2 * normal.tail(ops, math.sqrt(2) * a) * DROP
+    return ops.with_sign(jnp.where(a < 1, near, far), u)
 
 
 def _is_line(x, shift):
@@ -237,74 +239,74 @@ def _is_line(x, shift):
     return (jnp.abs(x) < float(info.tiny) / float(info.eps)) & (shift == 0)
 
 
-def _bell_times_u(m, x, alpha, shift):
+def _lifted_u_erf_slope(ops, x, alpha, shift):
     """2^LIFT u times the slope of erf there."""
-    bell, u = _bell(m, x, alpha, shift)
-    return jnp.where(_is_line(x, shift), x * (alpha * bell), u * bell)
+    slope, u = _lifted_erf_slope(ops, x, alpha, shift)
+    return jnp.where(_is_line(x, shift), x * (alpha * slope), u * slope)
 
 
-def _within_reach(m, x, alpha, shift):
+def _within_reach(ops, x, alpha, shift):
     """`x` no farther than where exp(-u^2) has vanished."""
     steepness = max(abs(alpha), 1e-9) if isinstance(alpha, float) else jnp.abs(alpha)
     far = (normal.farthest(x) / math.sqrt(2) + abs(shift)) / steepness
-    return m.clamp(x, -far, far)
+    return ops.clamp(x, -far, far)
 
 
-def _derf(m, x, alpha, shift, scale, bias):
+def _derf(ops, x, alpha, shift, scale, bias):
     line = scale * (2 / math.sqrt(math.pi) * alpha) * x
-    return jnp.where(_is_line(x, shift), line, scale * _erf(m, x, alpha, shift)) + bias
+    return jnp.where(_is_line(x, shift), line, scale * _erf(ops, x, alpha, shift)) + bias
 
 
-def _derf_slope(m, x, alpha, shift, scale, bias):
-    return scale * alpha * _bell(m, x, alpha, shift)[0] * DROP
+def _derf_slope(ops, x, alpha, shift, scale, bias):
+    return scale * alpha * _lifted_erf_slope(ops, x, alpha, shift)[0] * DROP
 
 
-def _derf_curvature(m, x, alpha, shift, scale, bias):
-    return -2 * scale * (alpha * alpha) * _bell_times_u(m, x, alpha, shift) * DROP
+def _derf_curvature(ops, x, alpha, shift, scale, bias):
+    return -2 * scale * (alpha * alpha) * _lifted_u_erf_slope(ops, x, alpha, shift) * DROP
 
 
-def _derf_third(m, x, alpha, shift, scale, bias):
-    bell, u = _bell(m, x, alpha, shift)
-    return scale * (alpha * alpha * alpha) * ((4 * u * u - 2) * bell) * DROP
+def _derf_third(ops, x, alpha, shift, scale, bias):
+    slope, u = _lifted_erf_slope(ops, x, alpha, shift)
+    return scale * (alpha * alpha * alpha) * ((4 * u * u - 2) * slope) * DROP
 
 
-def _derf_by_alpha(m, x, alpha, shift, scale, bias):
-    near = _within_reach(m, x, alpha, shift)
-    return scale * (near * _bell(m, x, alpha, shift)[0]) * DROP
+def _derf_by_alpha(ops, x, alpha, shift, scale, bias):
+    near = _within_reach(ops, x, alpha, shift)
+    return scale * (near * _lifted_erf_slope(ops, x, alpha, shift)[0]) * DROP
 
 
-def _derf_by_alpha_twice(m, x, alpha, shift, scale, bias):
-    near = _within_reach(m, x, alpha, shift)
-    return -2 * scale * (near * (near * _bell_times_u(m, x, alpha, shift))) * DROP
+def _derf_by_alpha_twice(ops, x, alpha, shift, scale, bias):
+    near = _within_reach(ops, x, alpha, shift)
+    return -2 * scale * (near * (near * _lifted_u_erf_slope(ops, x, alpha, shift))) * DROP
 
 
-def _derf_slope_by_alpha(m, x, alpha, shift, scale, bias):
+def _derf_slope_by_alpha(ops, x, alpha, shift, scale, bias):
     """scale (1 - 2 u (u - shift)) erf'(u); without a shift its root is kept exact."""
-    u, a, rest = _argument(m, x, alpha, shift)
-    distance, low = m.difference(a, math.sqrt(0.5))
-    bend = -2 * (distance + (low + (rest - _ROOT_REST))) * (a + math.sqrt(0.5))
-    bend = bend + 2 * m.with_sign(a, u) * shift
-    return scale * (2 / math.sqrt(math.pi)) * (bend * normal.gaussian(m, a, rest)) * DROP
+    u, a, rest = _argument(ops, x, alpha, shift)
+    distance, low = ops.difference(a, math.sqrt(0.5))
+    curvature = -2 * (distance + (low + (rest - _ROOT_REST))) * (a + math.sqrt(0.5))
+    curvature = curvature + 2 * ops.with_sign(a, u) * shift
+    return scale * (2 / math.sqrt(math.pi)) * (curvature * normal.gaussian(ops, a, rest)) * DROP
 
 
-def _derf_by_shift(m, x, alpha, shift, scale, bias):
-    return scale * _bell(m, x, alpha, shift)[0] * DROP
+def _derf_by_shift(ops, x, alpha, shift, scale, bias):
+    return scale * _lifted_erf_slope(ops, x, alpha, shift)[0] * DROP
 
 
-def _derf_slope_by_shift(m, x, alpha, shift, scale, bias):
-    return -2 * scale * alpha * _bell_times_u(m, x, alpha, shift) * DROP
+def _derf_slope_by_shift(ops, x, alpha, shift, scale, bias):
+    return -2 * scale * alpha * _lifted_u_erf_slope(ops, x, alpha, shift) * DROP
 
 
-def _derf_by_shift_twice(m, x, alpha, shift, scale, bias):
-    return -2 * scale * _bell_times_u(m, x, alpha, shift) * DROP
+def _derf_by_shift_twice(ops, x, alpha, shift, scale, bias):
+    return -2 * scale * _lifted_u_erf_slope(ops, x, alpha, shift) * DROP
 
 
-def _derf_by_scale(m, x, alpha, shift, scale, bias):
-    return _derf(m, x, alpha, shift, 1.0, 0.0)
+def _derf_by_scale(ops, x, alpha, shift, scale, bias):
+    return _derf(ops, x, alpha, shift, 1.0, 0.0)
 
 
-def _derf_slope_by_scale(m, x, alpha, shift, scale, bias):
-    return _derf_slope(m, x, alpha, shift, 1.0, 0.0)
+def _derf_slope_by_scale(ops, x, alpha, shift, scale, bias):
+    return _derf_slope(ops, x, alpha, shift, 1.0, 0.0)
 
 
 _ROOT_REST = -4.833646656726457e-17  # sqrt(1/2) less the nearest double
@@ -350,5 +352,5 @@ DERF = Kernel(
     alpha=Kernel(_derf_by_alpha, x=_derf_slope_by_alpha, alpha=_derf_by_alpha_twice),
     shift=Kernel(_derf_by_shift, x=_derf_slope_by_shift, shift=_derf_by_shift_twice),
     scale=Kernel(_derf_by_scale, x=_derf_slope_by_scale),
-    bias=lambda m, x, alpha, shift, scale, bias: jnp.ones_like(x),
+    bias=lambda ops, x, alpha, shift, scale, bias: jnp.ones_like(x),
 )

@@ -19,7 +19,7 @@ _LONGEST = 2.0**20  # the largest phase for which that holds
 
 
 @activation(
-    formula=lambda m, x, omega=30.0: m.sin(omega * x),
+    formula=lambda math, x, omega=30.0: math.sin(omega * x),
     source="Sitzmann, Martel, Bergman, Lindell & Wetzstein, NeurIPS 2020, arXiv:2006.09661, "
     "sections 3.2 and 5",
     samples=({"omega": 30.0}, {"omega": 1.0}),
@@ -68,9 +68,9 @@ def sine(x: ArrayLike, omega: ArrayLike = 30.0) -> Array:
     return SINE(x, omega)
 
 
-def _sine_of(m, x, factor, turn: Array | float = 0.0):
+def _sine_of(ops, x, factor, turn: Array | float = 0.0):
     """sin(factor * x + turn * pi), and sin(r) / r for the phase r that is left of it."""
-    r, low = m.product(x, factor)
+    r, low = ops.product(x, factor)
     first, second, third, fourth, fifth = _PI[x.dtype]
     coarse = 4096 * _whole(r * (1 / (4096 * math.pi)))
     r = r - coarse * first
@@ -86,11 +86,11 @@ def _sine_of(m, x, factor, turn: Array | float = 0.0):
         before, r = r, r - fine * third
         r = (r + low) + ((before - r) - fine * third)
     r = ((r - coarse * fourth) - fine * fourth) - (coarse + fine) * fifth
-    r = m.clamp(r, -1.574, 1.574)
+    r = ops.clamp(r, -1.574, 1.574)
     odd = count - 2 * jnp.floor(0.5 * count)
     z = r * r
     # Only rounding makes sin(r) r: on which side of a tie of 16 bits r lies must not be lost.
-    curve = m.at_most(z * polynomial(z, *_SINE[x.dtype]), -0.5 * float(jnp.finfo(x.dtype).eps))
+    curve = ops.at_most(z * polynomial(z, *_SINE[x.dtype]), -0.5 * float(jnp.finfo(x.dtype).eps))
     return (1 - 2 * odd) * (r + r * curve), 1 + curve
 
 
@@ -99,36 +99,36 @@ def _whole(x):
     return lax.round(lax.stop_gradient(x), lax.RoundingMethod.TO_NEAREST_EVEN)
 
 
-def _sine(m, x, omega):
-    return _sine_of(m, x, omega)[0]
+def _sine(ops, x, omega):
+    return _sine_of(ops, x, omega)[0]
 
 
-def _cosine(m, x, omega):
-    return _sine_of(m, x, omega, 0.5)[0]
+def _cosine(ops, x, omega):
+    return _sine_of(ops, x, omega, 0.5)[0]
 
 
-def _sine_slope(m, x, omega):
-    return omega * _cosine(m, x, omega)
+def _sine_slope(ops, x, omega):
+    return omega * _cosine(ops, x, omega)
 
 
-def _sine_curvature(m, x, omega):
-    return -omega * omega * _sine(m, x, omega)
+def _sine_curvature(ops, x, omega):
+    return -omega * omega * _sine(ops, x, omega)
 
 
-def _sine_third(m, x, omega):
-    return -omega * omega * omega * _cosine(m, x, omega)
+def _sine_third(ops, x, omega):
+    return -omega * omega * omega * _cosine(ops, x, omega)
 
 
-def _sine_by_omega(m, x, omega):
-    return x * _cosine(m, x, omega)
+def _sine_by_omega(ops, x, omega):
+    return x * _cosine(ops, x, omega)
 
 
-def _sine_by_omega_twice(m, x, omega):
-    return -x * (x * _sine(m, x, omega))
+def _sine_by_omega_twice(ops, x, omega):
+    return -x * (x * _sine(ops, x, omega))
 
 
-def _sine_slope_by_omega(m, x, omega):
-    return _cosine(m, x, omega) - omega * (x * _sine(m, x, omega))
+def _sine_slope_by_omega(ops, x, omega):
+    return _cosine(ops, x, omega) - omega * (x * _sine(ops, x, omega))
 
 
 # pi in five parts: multiples of all but the last by a whole or quarter number of up to 2^15
@@ -178,7 +178,7 @@ SINE = Kernel(
 
 
 @activation(
-    formula=lambda m, x, alpha=1.0: x + m.sin(alpha * x) ** 2 / alpha,
+    formula=lambda math, x, alpha=1.0: x + math.sin(alpha * x) ** 2 / alpha,
     source="Liu, Hartwig & Ueda, NeurIPS 2020, arXiv:2006.08195, equation 3",
     samples=({"alpha": 1.0}, {"alpha": 3.0}),
     domain=lambda alpha=1.0: (-_LONGEST / abs(2 * alpha), _LONGEST / abs(2 * alpha)),
@@ -222,55 +222,55 @@ def snake(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     return SNAKE(x, alpha)
 
 
-def _snake(m, x, alpha):
+def _snake(ops, x, alpha):
     # The square of a sine is twice as inexact; half of 1 - cos(2 t) is exact but beside zero.
     near = jnp.abs(alpha * x) < 0.6
-    s, smooth = _sine_of(m, jnp.where(near, x, 2 * x), alpha, jnp.where(near, 0.0, 0.5))
+    s, smooth = _sine_of(ops, jnp.where(near, x, 2 * x), alpha, jnp.where(near, 0.0, 0.5))
     half = 0.5 / (alpha if isinstance(alpha, float) else jnp.where(alpha == 0, 1.0, alpha))
-    high, low = m.difference(x, -half)
+    high, low = ops.difference(x, -half)
     y = jnp.where(near, x + s * (x * smooth), high + (low - half * s))
     vanished = 8 / float(jnp.finfo(x.dtype).eps)  # beside x, from here on
     return jnp.where(jnp.abs(alpha * x) > vanished, x, y)
 
 
-def _snake_slope(m, x, alpha):
+def _snake_slope(ops, x, alpha):
     """1 + sin(2 t) = 2 sin(t + pi / 4)^2."""
-    s = _sine_of(m, x, alpha, 0.25)[0]
+    s = _sine_of(ops, x, alpha, 0.25)[0]
     return 2 * (s * s)
 
 
-def _snake_curvature(m, x, alpha):
-    return 2 * alpha * _cosine(m, x, 2 * alpha)
+def _snake_curvature(ops, x, alpha):
+    return 2 * alpha * _cosine(ops, x, 2 * alpha)
 
 
-def _snake_third(m, x, alpha):
-    return -4 * alpha * alpha * _sine(m, x, 2 * alpha)
+def _snake_third(ops, x, alpha):
+    return -4 * alpha * alpha * _sine(ops, x, 2 * alpha)
 
 
-def _snake_by_alpha(m, x, alpha):
+def _snake_by_alpha(ops, x, alpha):
     """x sin(2 t) / alpha - sin(t)^2 / alpha^2, where alpha may be 0."""
-    s, smooth = _sine_of(m, x, alpha)
+    s, smooth = _sine_of(ops, x, alpha)
     near = jnp.abs(alpha * x) < 1
     ratio = jnp.where(near, x * smooth, s / jnp.where(near, 1.0, alpha))
-    return ratio * (2 * x * _cosine(m, x, alpha) - ratio)
+    return ratio * (2 * x * _cosine(ops, x, alpha) - ratio)
 
 
-def _snake_by_alpha_twice(m, x, alpha):
+def _snake_by_alpha_twice(ops, x, alpha):
     """2 / alpha^3 (t^2 cos(2 t) - t sin(2 t) + sin(t)^2), as a series where that cancels."""
     t = alpha * x
     near = jnp.abs(t) < 1.2
     square = jnp.where(near, t * t, 0.0)
     series = 2 * alpha * (x * x) * (x * x) * polynomial(square, *_BEND[x.dtype])
     # It is (t c - s)^2 - (t s)^2, whose factors have roots of their own.
-    s = _sine(m, x, alpha)
-    minus, plus = (_sine_of(m, x, alpha, turn)[0] for turn in (0.75, 0.25))
-    bend = (math.sqrt(2) * t * minus - s) * (math.sqrt(2) * t * plus - s)
+    s = _sine(ops, x, alpha)
+    minus, plus = (_sine_of(ops, x, alpha, turn)[0] for turn in (0.75, 0.25))
+    curvature = (math.sqrt(2) * t * minus - s) * (math.sqrt(2) * t * plus - s)
     safe = jnp.where(near, 1.0, alpha)
-    return jnp.where(near, series, 2 * bend / safe / safe / safe)
+    return jnp.where(near, series, 2 * curvature / safe / safe / safe)
 
 
-def _snake_slope_by_alpha(m, x, alpha):
-    return 2 * x * _cosine(m, x, 2 * alpha)
+def _snake_slope_by_alpha(ops, x, alpha):
+    return 2 * x * _cosine(ops, x, 2 * alpha)
 
 
 # (t^2 cos(2 t) - t sin(2 t) + sin(t)^2) / t^4 in powers of t^2, interpolated at Chebyshev points

@@ -21,10 +21,10 @@ def _srelu_range(lower, lower_slope, upper, upper_slope) -> tuple[float, float]:
 
 
 @activation(
-    formula=lambda m, x, lower, lower_slope, upper, upper_slope: m.where(
+    formula=lambda math, x, lower, lower_slope, upper, upper_slope: math.where(
         x >= upper,
         upper + upper_slope * (x - upper),
-        m.where(x <= lower, lower + lower_slope * (x - lower), x),
+        math.where(x <= lower, lower + lower_slope * (x - lower), x),
     ),
     source="Jin et al., AAAI 2016, arXiv:1512.07030",
     samples=(
@@ -82,39 +82,39 @@ def srelu(
     return SRELU(x, lower, lower_slope, upper, upper_slope)
 
 
-def _line(m, x, start, slope):
+def _line(ops, x, start, slope):
     """start + slope * (x - start), exact also beside its root where both parameters are numbers."""
     if is_number(start) and is_number(slope) and 0 < abs(start * slope) < math.inf:
         root = Fraction(start) * (1 - 1 / Fraction(slope))
         if abs(root) < 2.0**100:
-            return -slope * m.distance(two_parts(root, x), x)
-    return start - slope * m.distance(two_parts(start, x), x)
+            return -slope * ops.distance(two_parts(root, x), x)
+    return start - slope * ops.distance(two_parts(start, x), x)
 
 
-def _srelu(m, x, lower, lower_slope, upper, upper_slope):
-    below, above = _line(m, x, lower, lower_slope), _line(m, x, upper, upper_slope)
+def _srelu(ops, x, lower, lower_slope, upper, upper_slope):
+    below, above = _line(ops, x, lower, lower_slope), _line(ops, x, upper, upper_slope)
     return jnp.where(x >= upper, above, jnp.where(x <= lower, below, x))
 
 
-def _srelu_by_lower_slope(m, x, lower, lower_slope, upper, upper_slope):
+def _srelu_by_lower_slope(ops, x, lower, lower_slope, upper, upper_slope):
     beyond = (x <= lower) & ~(x >= upper)
-    return jnp.where(beyond, -m.distance(two_parts(lower, x), x), 0.0)
+    return jnp.where(beyond, -ops.distance(two_parts(lower, x), x), 0.0)
 
 
-def _srelu_by_upper_slope(m, x, lower, lower_slope, upper, upper_slope):
-    return jnp.where(x >= upper, -m.distance(two_parts(upper, x), x), 0.0)
+def _srelu_by_upper_slope(ops, x, lower, lower_slope, upper, upper_slope):
+    return jnp.where(x >= upper, -ops.distance(two_parts(upper, x), x), 0.0)
 
 
-def _piece(m, x, lower, lower_slope, upper, upper_slope):
+def _piece(ops, x, lower, lower_slope, upper, upper_slope):
     return jnp.where(x >= upper, np.uint8(2), jnp.where(x <= lower, np.uint8(0), np.uint8(1)))
 
 
-def _slope_of_piece(m, piece, lower, lower_slope, upper, upper_slope):
+def _slope_of_piece(ops, piece, lower, lower_slope, upper, upper_slope):
     return jnp.where(piece == 2, upper_slope, jnp.where(piece == 0, lower_slope, 1.0))
 
 
-def _srelu_slope(m, x, *parameters):
-    return _slope_of_piece(m, _piece(m, x, *parameters), *parameters)
+def _srelu_slope(ops, x, *parameters):
+    return _slope_of_piece(ops, _piece(ops, x, *parameters), *parameters)
 
 
 SRELU = Kernel(
@@ -134,9 +134,9 @@ def _apl_range(slopes, hinges) -> tuple[float, float]:
 
 
 @activation(
-    formula=lambda m, x, slopes, hinges: (
-        m.where(x > 0, x, 0 * x)
-        + sum(a * m.where(x < b, b - x, 0 * x) for a, b in zip(slopes, hinges, strict=True))
+    formula=lambda math, x, slopes, hinges: (
+        math.where(x > 0, x, 0 * x)
+        + sum(a * math.where(x < b, b - x, 0 * x) for a, b in zip(slopes, hinges, strict=True))
     ),
     source="Agostinelli, Hoffman, Sadowski & Baldi, arXiv:1412.6830, equation 1",
     samples=(
@@ -201,51 +201,51 @@ def _apl_kernel(count: int) -> Kernel:
     """The kernel for so many hinges: its parameters are all slopes, then all hinges."""
     names = [f"{parameter}_{s}" for parameter in ("slopes", "hinges") for s in range(count)]
 
-    def _within(m, x):
+    def _within(ops, x):
         """x, but finite: terms of both signs are not infinite at once."""
         largest = float(jnp.finfo(x.dtype).max)
-        return m.clamp(x, -largest, largest)
+        return ops.clamp(x, -largest, largest)
 
-    def _with_limits(m, x, y):
+    def _with_limits(ops, x, y):
         unbounded = jnp.isinf(x) & (jnp.abs(y) > math.sqrt(float(jnp.finfo(x.dtype).max)))
-        return jnp.where(unbounded, m.with_sign(jnp.full_like(y, jnp.inf), y), y)
+        return jnp.where(unbounded, ops.with_sign(jnp.full_like(y, jnp.inf), y), y)
 
     @named("x", *names)
-    def _apl(m, x, *parameters):
-        near = _within(m, x)
+    def _apl(ops, x, *parameters):
+        near = _within(ops, x)
         y = jnp.where(near <= 0, jnp.zeros_like(x), near)
         for slope, hinge in zip(parameters[:count], parameters[count:], strict=True):
-            rise = m.distance(two_parts(hinge, x), near)
+            rise = ops.distance(two_parts(hinge, x), near)
             y = y + slope * jnp.where(rise > 0, rise, 0.0)
-        return _with_limits(m, x, y)
+        return _with_limits(ops, x, y)
 
-    def _parts(m, x, *parameters):
-        near = _within(m, x)
+    def _parts(ops, x, *parameters):
+        near = _within(ops, x)
         y, low = jnp.where(near <= 0, jnp.zeros_like(x), near), jnp.zeros_like(x)
         for slope, hinge in zip(parameters[:count], parameters[count:], strict=True):
-            fall, lost = m.difference(near, hinge)
+            fall, lost = ops.difference(near, hinge)
             ahead = fall < 0
-            term, rest = m.product(jnp.where(ahead, fall, 0.0), slope)
+            term, rest = ops.product(jnp.where(ahead, fall, 0.0), slope)
             rest = (0.0 if rest is None else rest) + slope * jnp.where(ahead, lost, 0.0)
-            y, lost = m.difference(y, term)
+            y, lost = ops.difference(y, term)
             low = low + (lost - rest)
-        return _with_limits(m, x, y), low
+        return _with_limits(ops, x, y), low
 
     @named("x", *names)
-    def _pieces(m, x, *parameters):
+    def _pieces(ops, x, *parameters):
         code = (~(x <= 0)).astype(jnp.uint8)
         for s, hinge in enumerate(parameters[count:]):
             code = code + (x < hinge).astype(jnp.uint8) * np.uint8(2 << s)
         return code
 
     @named("pieces", *names)
-    def _slope(m, pieces, *parameters):
+    def _slope(ops, pieces, *parameters):
         total = jnp.where(pieces & np.uint8(1) > 0, 1.0, 0.0)
         for s, slope in enumerate(parameters[:count]):
             total = total - jnp.where(pieces & np.uint8(2 << s) > 0, slope, 0.0)
         return total
 
-    def _by_parameters(m, x, parameters, tangents):
+    def _by_parameters(ops, x, parameters, tangents):
         y = jnp.zeros_like(x)
         for s, (slope, hinge) in enumerate(
             zip(parameters[:count], parameters[count:], strict=True)
@@ -256,4 +256,4 @@ def _apl_kernel(count: int) -> Kernel:
         return y
 
     mask = FromMask(_pieces, _slope) if count < 8 else None
-    return Kernel(_apl, mask=mask, by_parameters=_by_parameters, parts=_parts)
+    return Kernel(_apl, mask=mask, by_parameters=_by_parameters, double_float_value=_parts)

@@ -14,7 +14,7 @@ from .._derivatives import FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x: m.where(x > 0, x**2, 0 * x),
+    formula=lambda math, x: math.where(x > 0, x**2, 0 * x),
     source="So et al., Primer, NeurIPS 2021, arXiv:2109.08668",
     kinks=lambda: {0.0: 0.0},
     range=lambda: (0.0, math.inf),
@@ -52,28 +52,28 @@ def squared_relu(x: ArrayLike) -> Array:
     return SQUARED_RELU(x)
 
 
-def _squared_relu(m, x):
+def _squared_relu(ops, x):
     # Not the square of max(x, 0): see relu.
     return jnp.where(x <= 0, jnp.zeros_like(x), x * x)
 
 
-def _squared_relu_slope(m, x):
-    return 2 * m.at_least(x, 0.0)
+def _squared_relu_slope(ops, x):
+    return 2 * ops.at_least(x, 0.0)
 
 
-def _squared_relu_curvature(m, x):
+def _squared_relu_curvature(ops, x):
     return jnp.where(x > 0, 2.0, 0.0)
 
 
 SQUARED_RELU = Kernel(
     _squared_relu,
     x=Kernel(_squared_relu_slope, x=_squared_relu_curvature),
-    output=FromOutput(lambda m, y: 2 * m.root(y)),
+    output=FromOutput(lambda ops, y: 2 * ops.root(y)),
 )
 
 
 @activation(
-    formula=lambda m, x, scale=0.8944, bias=-0.4472: m.where(
+    formula=lambda math, x, scale=0.8944, bias=-0.4472: math.where(
         x > 0, scale * x**2 + bias, 0 * x + bias
     ),
     source="Yu et al., MetaFormer baselines for vision, arXiv:2210.13452",
@@ -120,8 +120,8 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
     return STAR_RELU(x, scale, bias)
 
 
-def _star_relu(m, x, scale, bias):
-    r = m.at_least(x, 0.0)
+def _star_relu(ops, x, scale, bias):
+    r = ops.at_least(x, 0.0)
     y = scale * r * r + bias
     if not (is_number(scale) and is_number(bias) and -math.inf < scale * bias < 0):
         return y
@@ -129,14 +129,14 @@ def _star_relu(m, x, scale, bias):
     square = Fraction(-bias) / Fraction(scale)
     root, _ = two_parts(math.sqrt(square), x)
     rest = float((square - Fraction(root) ** 2) / (2 * Fraction(root)))
-    return jnp.where(r > root / 2, -scale * m.distance((root, rest), r) * (root + r), y)
+    return jnp.where(r > root / 2, -scale * ops.distance((root, rest), r) * (root + r), y)
 
 
-def _star_relu_slope(m, x, scale, bias):
-    return 2 * scale * m.at_least(x, 0.0)
+def _star_relu_slope(ops, x, scale, bias):
+    return 2 * scale * ops.at_least(x, 0.0)
 
 
-def _star_relu_curvature(m, x, scale, bias):
+def _star_relu_curvature(ops, x, scale, bias):
     return jnp.where(x > 0, 2 * scale, 0.0)
 
 
@@ -144,8 +144,8 @@ STAR_RELU = Kernel(_star_relu, x=Kernel(_star_relu_slope, x=_star_relu_curvature
 
 
 @activation(
-    formula=lambda m, x, beta=1.0: m.where(
-        x <= -beta, 0 * x, m.where(x >= beta, x, (x + beta) ** 2 / (4 * beta))
+    formula=lambda math, x, beta=1.0: math.where(
+        x <= -beta, 0 * x, math.where(x >= beta, x, (x + beta) ** 2 / (4 * beta))
     ),
     source="Shamir & Lin, arXiv:2202.06499",
     samples=({"beta": 1.0}, {"beta": 0.3}),
@@ -191,40 +191,40 @@ def smelu(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     return SMELU(x, beta)
 
 
-def _rise(m, x, beta):
+def _rise(ops, x, beta):
     """x + beta, exact beside -beta, from 0 to where the parabola ends."""
-    return m.clamp(m.distance(two_parts(beta, x), -x), 0.0, 2 * beta)
+    return ops.clamp(ops.distance(two_parts(beta, x), -x), 0.0, 2 * beta)
 
 
-def _smelu(m, x, beta):
-    rise = _rise(m, x, beta)
+def _smelu(ops, x, beta):
+    rise = _rise(ops, x, beta)
     return jnp.where(x >= beta, x, rise * (rise * (0.25 / beta)))
 
 
-def _smelu_slope(m, x, beta):
-    return jnp.where(x >= beta, 1.0, _rise(m, x, beta) * (0.5 / beta))
+def _smelu_slope(ops, x, beta):
+    return jnp.where(x >= beta, 1.0, _rise(ops, x, beta) * (0.5 / beta))
 
 
-def _smelu_curvature(m, x, beta):
-    return jnp.where(m.absolute(x) < beta, 0.5 / beta, 0.0)
+def _smelu_curvature(ops, x, beta):
+    return jnp.where(ops.absolute(x) < beta, 0.5 / beta, 0.0)
 
 
-def _smelu_by_beta(m, x, beta):
-    return _smelu_slope(m, x, beta) * _smelu_slope(m, -x, beta)
+def _smelu_by_beta(ops, x, beta):
+    return _smelu_slope(ops, x, beta) * _smelu_slope(ops, -x, beta)
 
 
-def _smelu_slope_by_beta(m, x, beta):
-    return jnp.where(m.absolute(x) < beta, -(x / beta) * (0.5 / beta), 0.0)
+def _smelu_slope_by_beta(ops, x, beta):
+    return jnp.where(ops.absolute(x) < beta, -(x / beta) * (0.5 / beta), 0.0)
 
 
-def _smelu_by_beta_twice(m, x, beta):
+def _smelu_by_beta_twice(ops, x, beta):
     t = x / beta
-    return jnp.where(m.absolute(x) < beta, t * (t * (0.5 / beta)), 0.0)
+    return jnp.where(ops.absolute(x) < beta, t * (t * (0.5 / beta)), 0.0)
 
 
 SMELU = Kernel(
     _smelu,
     x=Kernel(_smelu_slope, x=_smelu_curvature, beta=_smelu_slope_by_beta),
     beta=Kernel(_smelu_by_beta, x=_smelu_slope_by_beta, beta=_smelu_by_beta_twice),
-    output=FromOutput(lambda m, y, beta: m.root(m.at_most(y / beta, 1.0))),
+    output=FromOutput(lambda ops, y, beta: ops.root(ops.at_most(y / beta, 1.0))),
 )

@@ -28,9 +28,9 @@ Polynomial = Sequence[Any]  # coefficients, lowest power first: fractions, or nu
 
 
 @activation(
-    formula=lambda m, x, numerator, denominator: (
+    formula=lambda math, x, numerator, denominator: (
         sum(a * x**i for i, a in enumerate(numerator))
-        / (1 + m.abs(sum(b * x**j for j, b in enumerate(denominator, 1))))
+        / (1 + math.abs(sum(b * x**j for j, b in enumerate(denominator, 1))))
     ),
     source="Molina, Schramowski & Kersting, ICLR 2020, arXiv:1907.06732, equation 2",
     samples=(
@@ -102,28 +102,28 @@ def _rational_kernel(above: int, below: int) -> Kernel:
 
     def derivative(order: int):
         @named("x", *names)
-        def _rational(m, x, *coefficients):
-            return _evaluate(m, x, coefficients[:above], coefficients[above:], order)
+        def _rational(ops, x, *coefficients):
+            return _evaluate(ops, x, coefficients[:above], coefficients[above:], order)
 
         return _rational
 
-    def by_parameters(m, x, parameters, tangents):
-        return _along_coefficients(m, x, parameters, tangents, above)
+    def by_parameters(ops, x, parameters, tangents):
+        return _along_coefficients(ops, x, parameters, tangents, above)
 
     value, slope, curvature = map(derivative, range(3))
     return Kernel(value, x=Kernel(slope, x=curvature), by_parameters=by_parameters)
 
 
-def _evaluate(m, x: Array, numerator: Polynomial, denominator: Polynomial, order: int) -> Array:
+def _evaluate(ops, x: Array, numerator: Polynomial, denominator: Polynomial, order: int) -> Array:
     """The derivative of some order of numerator / Q."""
     if all(map(is_number, (*numerator, *denominator))):
         numerator, denominator = ([Fraction(c) for c in p] for p in (numerator, denominator))
     even, odd = _numerator_of_derivative(numerator, denominator, order)
-    under = _Denominator(m, x, denominator, order + 1)
+    under = _Denominator(ops, x, denominator, order + 1)
     return under.divide([under.signed(a, b) for a, b in zip(even, odd, strict=True)])
 
 
-def _along_coefficients(m, x: Array, parameters, tangents, above: int) -> Array:
+def _along_coefficients(ops, x: Array, parameters, tangents, above: int) -> Array:
     """The derivative of the value along tangents of the coefficients.
 
     A plain sum over powers of x, so that its transpose is one of sums over x: what divides powers
@@ -133,7 +133,7 @@ def _along_coefficients(m, x: Array, parameters, tangents, above: int) -> Array:
     b = parameters[above:]
     degree = len(b)
     bound = 2.0 ** (120 // max(above, degree + 1))
-    near = m.clamp(x, -bound, bound)
+    near = ops.clamp(x, -bound, bound)
     v = near * _horner(b[::-1], near)
     weight = 1 / (1 + jnp.abs(v))
     excess = near**degree * weight * x
@@ -150,7 +150,7 @@ def _along_coefficients(m, x: Array, parameters, tangents, above: int) -> Array:
 class _Denominator:
     """Q^power at x, where v = b[0] x + b[1] x^2 + ..., and what it is divided into."""
 
-    def __init__(self, m, x: Array, b: Polynomial, power: int):
+    def __init__(self, ops, x: Array, b: Polynomial, power: int):
         self.x, self.power, self.degree = x, power, len(b)
         # Far out, where roundings of high powers would add up, all is divided by x^degree, unless
         # that is not large in Q: a polynomial with nothing to speak of below it stays one.
@@ -160,8 +160,8 @@ class _Denominator:
         self.far = beyond & (q > 2.0 ** -(96 // power))
         self.u = jnp.where(self.far, self.inverse, x)
         most = math.sqrt(float(jnp.finfo(x.dtype).max))
-        near = m.clamp(self.u, -most, most)  # so that times 0 its square is 0
-        self.square, self.rest = m.product(near, near)
+        near = ops.clamp(self.u, -most, most)  # so that times 0 its square is 0
+        self.square, self.rest = ops.product(near, near)
         w = self._polynomial(b)  # v / x, or v / x^degree
         turned = (x < 0) if self.degree % 2 else (x < 0) & ~self.far
         self.negative = (w != 0) & ((w < 0) ^ turned)  # where v is; w may have been flushed to 0

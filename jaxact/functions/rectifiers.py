@@ -14,7 +14,7 @@ from .._derivatives import FromMask, FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x: m.where(x > 0, x, 0 * x),
+    formula=lambda math, x: math.where(x > 0, x, 0 * x),
     source="Nair & Hinton, ICML 2010; Glorot, Bordes & Bengio, AISTATS 2011",
     kinks=lambda: {0.0: 0.0},
     range=lambda: (0.0, math.inf),
@@ -50,12 +50,12 @@ def relu(x: ArrayLike) -> Array:
     return RELU(x)
 
 
-def _relu(m, x):
+def _relu(ops, x):
     # Not max(x, 0): XLA would compute that again in the backward pass, and keep x for it.
     return jnp.where(x <= 0, jnp.zeros_like(x), x)
 
 
-def _is_positive(m, y):
+def _is_positive(ops, y):
     return jnp.where(y > 0, 1.0, 0.0)
 
 
@@ -69,7 +69,7 @@ RELU = Kernel(
 
 
 @activation(
-    formula=lambda m, x: m.where(x <= 0, 0 * x, m.where(x >= 6, 0 * x + 6, x)),
+    formula=lambda math, x: math.where(x <= 0, 0 * x, math.where(x >= 6, 0 * x + 6, x)),
     source="Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010",
     kinks=lambda: {0.0: 0.0, 6.0: 0.0},
     range=lambda: (0.0, 6.0),
@@ -105,20 +105,20 @@ def relu6(x: ArrayLike) -> Array:
     return RELU6(x)
 
 
-def _relu6(m, x):
-    return _clipped_relu(m, x, 6.0)
+def _relu6(ops, x):
+    return _clipped_relu(ops, x, 6.0)
 
 
-def _relu6_slope(m, y):
-    return _clipped_relu_slope(m, y, 6.0)
+def _relu6_slope(ops, y):
+    return _clipped_relu_slope(ops, y, 6.0)
 
 
 RELU6 = Kernel(_relu6, x=_relu6_slope, output=FromOutput(_relu6_slope, exact=True), exact=True)
 
 
 @activation(
-    formula=lambda m, x, max_value=6.0: m.where(
-        x <= 0, 0 * x, m.where(x >= max_value, 0 * x + max_value, x)
+    formula=lambda math, x, max_value=6.0: math.where(
+        x <= 0, 0 * x, math.where(x >= max_value, 0 * x + max_value, x)
     ),
     source="Hannun et al., Deep Speech, arXiv:1412.5567, section 2 (with max_value 20)",
     samples=({"max_value": 6.0}, {"max_value": 20.0}, {"max_value": 0.7}),
@@ -162,19 +162,19 @@ def clipped_relu(x: ArrayLike, max_value: ArrayLike = 6.0) -> Array:
     return CLIPPED_RELU(x, max_value)
 
 
-def _clipped_relu(m, x, max_value):
+def _clipped_relu(ops, x, max_value):
     return jnp.where(x <= 0, jnp.zeros_like(x), jnp.where(x >= max_value, max_value, x))
 
 
-def _clipped_relu_slope(m, x, max_value):
-    return jnp.where(_is_inside(m, x, max_value), 1.0, 0.0)
+def _clipped_relu_slope(ops, x, max_value):
+    return jnp.where(_is_inside(ops, x, max_value), 1.0, 0.0)
 
 
-def _is_inside(m, x, max_value):
+def _is_inside(ops, x, max_value):
     return (x > 0) & (x < max_value)
 
 
-def _is_clipped(m, x, max_value):
+def _is_clipped(ops, x, max_value):
     return jnp.where((x > 0) & (x >= max_value), 1.0, 0.0)
 
 
@@ -183,13 +183,13 @@ CLIPPED_RELU = Kernel(
     x=_clipped_relu_slope,
     max_value=_is_clipped,
     output=FromOutput(_clipped_relu_slope, exact=True, holds=lambda c: c > 0 and is_short(c)),
-    mask=FromMask(_is_inside, lambda m, mask, max_value: jnp.where(mask, 1.0, 0.0)),
+    mask=FromMask(_is_inside, lambda ops, mask, max_value: jnp.where(mask, 1.0, 0.0)),
     exact=is_short,
 )
 
 
 @activation(
-    formula=lambda m, x, threshold, value: m.where(x > threshold, x, 0 * x + value),
+    formula=lambda math, x, threshold, value: math.where(x > threshold, x, 0 * x + value),
     source="torch.nn.functional.threshold",
     samples=({"threshold": 0.5, "value": -1.0}, {"threshold": 0.1, "value": 1.3}),
     kinks=lambda threshold, value: {threshold: 0.0},
@@ -233,29 +233,29 @@ def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
     return THRESHOLD(x, threshold, value)
 
 
-def _threshold(m, x, threshold, value):
+def _threshold(ops, x, threshold, value):
     return jnp.where(x <= rounded_down(threshold, x), value, x)
 
 
-def _is_above(m, x, threshold, value):
+def _is_above(ops, x, threshold, value):
     return x > rounded_down(threshold, x)
 
 
-def _one_if_above(m, x, threshold, value):
-    return jnp.where(_is_above(m, x, threshold, value), 1.0, 0.0)
+def _one_if_above(ops, x, threshold, value):
+    return jnp.where(_is_above(ops, x, threshold, value), 1.0, 0.0)
 
 
 THRESHOLD = Kernel(
     _threshold,
     x=_one_if_above,
     output=FromOutput(_one_if_above, exact=True, holds=lambda t, v: v <= t and is_short(t, v)),
-    mask=FromMask(_is_above, lambda m, mask, threshold, value: jnp.where(mask, 1.0, 0.0)),
+    mask=FromMask(_is_above, lambda ops, mask, threshold, value: jnp.where(mask, 1.0, 0.0)),
     exact=is_short,
 )
 
 
 @activation(
-    formula=lambda m, x, theta=1.0: m.where(x > theta, x, 0 * x),
+    formula=lambda math, x, theta=1.0: math.where(x > theta, x, 0 * x),
     source="Konda, Memisevic & Krueger, ICLR 2015, arXiv:1402.3337",
     samples=({"theta": 1.0}, {"theta": -0.3}),
     kinks=lambda theta=1.0: {theta: 0.0},
@@ -297,28 +297,28 @@ def thresholded_relu(x: ArrayLike, theta: ArrayLike = 1.0) -> Array:
     return THRESHOLDED_RELU(x, theta)
 
 
-def _thresholded_relu(m, x, theta):
-    return _threshold(m, x, theta, jnp.zeros_like(x))
+def _thresholded_relu(ops, x, theta):
+    return _threshold(ops, x, theta, jnp.zeros_like(x))
 
 
 THRESHOLDED_RELU = Kernel(
     _thresholded_relu,
-    x=lambda m, x, theta: _one_if_above(m, x, theta, 0.0),
+    x=lambda ops, x, theta: _one_if_above(ops, x, theta, 0.0),
     output=FromOutput(
-        lambda m, y, theta: jnp.where(y > 0, 1.0, 0.0),
+        lambda ops, y, theta: jnp.where(y > 0, 1.0, 0.0),
         exact=True,
         holds=lambda theta: theta >= 0,
     ),
     mask=FromMask(
-        lambda m, x, theta: _is_above(m, x, theta, 0.0),
-        lambda m, mask, theta: jnp.where(mask, 1.0, 0.0),
+        lambda ops, x, theta: _is_above(ops, x, theta, 0.0),
+        lambda ops, mask, theta: jnp.where(mask, 1.0, 0.0),
     ),
     exact=is_short,
 )
 
 
 @activation(
-    formula=lambda m, x, negative_slope=0.01: m.where(x >= 0, x, negative_slope * x),
+    formula=lambda math, x, negative_slope=0.01: math.where(x >= 0, x, negative_slope * x),
     source="Maas, Hannun & Ng, ICML 2013 workshop on deep learning for audio, "
     "speech and language processing",
     samples=({"negative_slope": 0.01}, {"negative_slope": 0.3}),
@@ -369,25 +369,25 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     return LEAKY_RELU(x, negative_slope)
 
 
-def _leaky_relu(m, x, negative_slope):
+def _leaky_relu(ops, x, negative_slope):
     # abs(x) is x here, but for -0.0: so the sign bit of the output tells on which side x was,
     # even where negative_slope * x underflows to -0.0.
     return jnp.where(x >= 0, jnp.abs(x), negative_slope * x)
 
 
-def _leaky_relu_slope(m, x, negative_slope):
+def _leaky_relu_slope(ops, x, negative_slope):
     return jnp.where(x >= 0, 1.0, negative_slope)
 
 
-def _leaky_relu_slope_from_output(m, y, negative_slope):
+def _leaky_relu_slope_from_output(ops, y, negative_slope):
     return jnp.where((y >= 0) & ~jnp.signbit(y), 1.0, negative_slope)
 
 
-def _negative_part(m, x, negative_slope):
+def _negative_part(ops, x, negative_slope):
     return jnp.where(x >= 0, jnp.zeros_like(x), x)
 
 
-def _is_negative(m, x, negative_slope):
+def _is_negative(ops, x, negative_slope):
     return jnp.where(x >= 0, 0.0, 1.0)
 
 
@@ -397,8 +397,8 @@ _LEAKY = {
     "negative_slope": Kernel(_negative_part, x=_is_negative),
     "output": FromOutput(_leaky_relu_slope_from_output, exact=True),
     "mask": FromMask(
-        lambda m, x, negative_slope: x >= 0,
-        lambda m, mask, negative_slope: jnp.where(mask, 1.0, negative_slope),
+        lambda ops, x, negative_slope: x >= 0,
+        lambda ops, mask, negative_slope: jnp.where(mask, 1.0, negative_slope),
     ),
 }
 LEAKY_RELU = Kernel(_leaky_relu, **_LEAKY)
@@ -406,7 +406,7 @@ PRELU = Kernel(_leaky_relu, name="prelu", **_LEAKY)
 
 
 @activation(
-    formula=lambda m, x, negative_slope=0.25: m.where(x >= 0, x, negative_slope * x),
+    formula=lambda math, x, negative_slope=0.25: math.where(x >= 0, x, negative_slope * x),
     source="He, Zhang, Ren & Sun, ICCV 2015, arXiv:1502.01852, equation 1",
     samples=({"negative_slope": 0.25}, {"negative_slope": -0.1}, {"negative_slope": 1.7}),
     kinks=lambda negative_slope=0.25: {0.0: 1.0},
@@ -462,7 +462,9 @@ def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
 
 
 @activation(
-    formula=lambda m, x, lower=1 / 8, upper=1 / 3: m.where(x >= 0, x, (lower + upper) / 2 * x),
+    formula=lambda math, x, lower=1 / 8, upper=1 / 3: math.where(
+        x >= 0, x, (lower + upper) / 2 * x
+    ),
     source="Xu, Wang, Chen & Li, arXiv:1505.00853",
     kind="random",
     samples=({}, {"lower": 0.1, "upper": 0.3}),

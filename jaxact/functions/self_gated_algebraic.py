@@ -11,7 +11,7 @@ from .._derivatives import Kernel
 
 
 @activation(
-    formula=lambda m, x: m.where(x <= -3, 0 * x, m.where(x >= 3, x, x * (x + 3) / 6)),
+    formula=lambda math, x: math.where(x <= -3, 0 * x, math.where(x >= 3, x, x * (x + 3) / 6)),
     source="Howard et al., ICCV 2019, arXiv:1905.02244, section 5.2",
     kinks=lambda: {-3.0: 0.0, 3.0: 1.0},
     range=lambda: (-0.375, math.inf),
@@ -60,24 +60,24 @@ def hard_silu(x: ArrayLike) -> Array:
 hard_swish = hard_silu  # jax.nn has both names
 
 
-def _hard_silu(m, x):
-    return m.at_least(x, -3.0) * (m.clamp(x + 3, 0.0, 6.0) * (1 / 6))
+def _hard_silu(ops, x):
+    return ops.at_least(x, -3.0) * (ops.clamp(x + 3, 0.0, 6.0) * (1 / 6))
 
 
-def _hard_silu_slope(m, x):
-    inside = (2 * m.clamp(x, -3.0, 3.0) + 3) * (1 / 6)
+def _hard_silu_slope(ops, x):
+    inside = (2 * ops.clamp(x, -3.0, 3.0) + 3) * (1 / 6)
     return jnp.where(x <= -3, 0.0, jnp.where(x >= 3, 1.0, inside))
 
 
-def _hard_silu_curvature(m, x):
-    return jnp.where(m.absolute(x) < 3, 1 / 3, 0.0)
+def _hard_silu_curvature(ops, x):
+    return jnp.where(ops.absolute(x) < 3, 1 / 3, 0.0)
 
 
 HARD_SILU = Kernel(_hard_silu, x=Kernel(_hard_silu_slope, x=_hard_silu_curvature))
 
 
 @activation(
-    formula=lambda m, x: m.where(x <= -2, 0 * x, m.where(x >= 0, x, x * (x + 2) / 2)),
+    formula=lambda math, x: math.where(x <= -2, 0 * x, math.where(x >= 0, x, x * (x + 2) / 2)),
     source="Misra, H-Mish, github.com/digantamisra98/H-Mish, as in timm's hard_mish",
     kinks=lambda: {-2.0: 0.0, 0.0: 1.0},
     range=lambda: (-0.5, math.inf),
@@ -115,15 +115,15 @@ def hard_mish(x: ArrayLike) -> Array:
     return HARD_MISH(x)
 
 
-def _hard_mish(m, x):
-    return m.at_least(x, -2.0) * (m.clamp(x + 2, 0.0, 2.0) * 0.5)
+def _hard_mish(ops, x):
+    return ops.at_least(x, -2.0) * (ops.clamp(x + 2, 0.0, 2.0) * 0.5)
 
 
-def _hard_mish_slope(m, x):
-    return jnp.where(x <= -2, 0.0, m.at_most(x, 0.0) + 1)
+def _hard_mish_slope(ops, x):
+    return jnp.where(x <= -2, 0.0, ops.at_most(x, 0.0) + 1)
 
 
-def _hard_mish_curvature(m, x):
+def _hard_mish_curvature(ops, x):
     return jnp.where((x > -2) & (x < 0), 1.0, 0.0)
 
 
@@ -131,7 +131,7 @@ HARD_MISH = Kernel(_hard_mish, x=Kernel(_hard_mish_slope, x=_hard_mish_curvature
 
 
 @activation(
-    formula=lambda m, x: x / 2 * (x / m.sqrt(1 + x * x) + 1),
+    formula=lambda math, x: x / 2 * (x / math.sqrt(1 + x * x) + 1),
     source="the layer Dish of thinc, by Explosion",
     range=lambda: (-0.1501415529, math.inf),
     ulps=(2.5, 6.5, 6.0),
@@ -186,24 +186,24 @@ def _far(x):
     return 2.0**30 if x.dtype == jnp.float64 else 2.0**14
 
 
-def _dish(m, x):
-    a = m.absolute(x)
-    near = m.at_most(a, _far(x))
+def _dish(ops, x):
+    a = ops.absolute(x)
+    near = ops.at_most(a, _far(x))
     square = 1 + near * near
-    t = jnp.where(a > near, 0.5 / m.at_least(a, 1.0), near / (square + near * jnp.sqrt(square)))
-    return m.at_least(x, 0.0) - 0.5 * t
+    t = jnp.where(a > near, 0.5 / ops.at_least(a, 1.0), near / (square + near * jnp.sqrt(square)))
+    return ops.at_least(x, 0.0) - 0.5 * t
 
 
-def _dish_slope(m, x):
+def _dish_slope(ops, x):
     # t = (1 - a r) / (2 r^3 (r + a)); beside its root the dividend times 1 + a r is the product
     # (root - a) (root + a) (GOLDEN + a^2)
-    a, root = m.absolute(x), _SLOPE_ROOT[x.dtype]
-    near = m.at_most(a, _far(x))
+    a, root = ops.absolute(x), _SLOPE_ROOT[x.dtype]
+    near = ops.at_most(a, _far(x))
     square = 1 + near * near
     leg = near * jnp.sqrt(square)
-    half = 0.5 / m.at_least(a, 1.0)
-    distance = m.distance(root, near)
-    beside = m.absolute(distance) < 0.25
+    half = 0.5 / ops.at_least(a, 1.0)
+    distance = ops.distance(root, near)
+    beside = ops.absolute(distance) < 0.25
     factored = distance * (root[0] + near) * (_GOLDEN + near * near)
     divisor = 2 * square * (square + leg) * jnp.where(beside, 1 + leg, 1.0)
     t = jnp.where(beside, factored, 1 - leg) / divisor
@@ -211,13 +211,13 @@ def _dish_slope(m, x):
     return jnp.where(x > 0, 1 - t, t)
 
 
-def _dish_curvature(m, x):
+def _dish_curvature(ops, x):
     # (2 - a^2) / (2 r^5)
-    a, root = m.absolute(x), _CURVATURE_ROOT[x.dtype]
-    near = m.at_most(a, _far(x))
+    a, root = ops.absolute(x), _CURVATURE_ROOT[x.dtype]
+    near = ops.at_most(a, _far(x))
     square = 1 + near * near
-    dividend = 0.5 * m.distance(root, near) * (root[0] + near)
-    q = 1 / m.at_least(a, 1.0)
+    dividend = 0.5 * ops.distance(root, near) * (root[0] + near)
+    q = 1 / ops.at_least(a, 1.0)
     return jnp.where(a > near, -0.5 * q * q * q, dividend / (square * square * jnp.sqrt(square)))
 
 

@@ -21,7 +21,7 @@ from .._derivatives import Kernel
 
 
 @activation(
-    formula=lambda m, x: x * m.log1p(1 / (1 + m.exp(-x))),
+    formula=lambda math, x: x * math.log1p(1 / (1 + math.exp(-x))),
     source="Zhu, Zeng, Liu & Zhang, Logish, Neurocomputing 458, 2021",
     range=lambda: (-0.25276882, math.inf),
     ulps=(4.0, 7.0, 7.0),
@@ -65,35 +65,35 @@ _LN2_REST = math.log(2) - _LN2
 _NUDGE = 2.0**-27  # else one float16 mantissa times log(2) would round to a tie in float32
 
 
-def _log_gate(m, near):
+def _log_gate(ops, near):
     """The decay, whether x is positive, 1 / (2 + 3 E), r, and log(1 + s) - _LN2 where it is."""
-    gate, up = m.decay(near), near > 0
+    gate, up = ops.decay(near), near > 0
     inverse = 1 / (2 + 3 * gate.e)
     t = gate.e * inverse
     count = 6 if near.dtype == jnp.float32 else 13
     r = t * t * polynomial(t * t, *(1 / (2 * k + 1) for k in range(count, 0, -1)))
     lifted = gate.lifted / (2 + gate.e)
     rest = _LN2_REST - _NUDGE if near.dtype == jnp.float32 else _LN2_REST
-    return gate, up, inverse, r, rest - m.log1p(lifted, lifted * DROP) * DROP
+    return gate, up, inverse, r, rest - ops.log1p(lifted, lifted * DROP) * DROP
 
 
-def _logish(m, x):
-    near = m.reach(x)
-    gate, up, inverse, r, log = _log_gate(m, near)
+def _logish(ops, x):
+    near = ops.reach(x)
+    gate, up, inverse, r, log = _log_gate(ops, near)
     below = near * (2 * gate.lifted * inverse * (1 + r)) * DROP
     above = jnp.where(x > 8, x * _LN2 + x * log, x * (_LN2 + log))
     return jnp.where(up, above, below)
 
 
-def _logish_slope(m, x):
-    near = m.reach(x)
-    gate, up, inverse, r, log = _log_gate(m, near)
+def _logish_slope(ops, x):
+    near = ops.reach(x)
+    gate, up, inverse, r, log = _log_gate(ops, near)
     e = gate.e
     above = _LN2 + (log + near * (e / ((1 + e) * (2 + e))))
     excess = e * (3 + 4 * e) * inverse
     factor = (1 + near) + excess + r * (1 + excess)
     slope = jnp.where(up, above, gate.lifted / ((1 + e) * (1 + 2 * e)) * factor * DROP)
-    return beside_root(_exact_logish_slope, -2.0, -1.0, 0.15)(m, x, slope)
+    return beside_root(_exact_logish_slope, -2.0, -1.0, 0.15)(ops, x, slope)
 
 
 def _exact_logish_slope(x):
@@ -106,21 +106,21 @@ def _exact_logish_curvature(x):
     return w * (2 + x + w * (6 + w * (4 - 2 * x))) / ((1 + w) * (1 + 2 * w)) ** 2
 
 
-def _logish_curvature(m, x):
-    near = m.reach(x)
-    gate, up = m.decay(near), near > 0
+def _logish_curvature(ops, x):
+    near = ops.reach(x)
+    gate, up = ops.decay(near), near > 0
     e, left, right = gate.e, 2 + near, 4 - 2 * near
-    bend = jnp.where(up, right + e * (6 + e * left), left + e * (6 + e * right))
+    curvature = jnp.where(up, right + e * (6 + e * left), left + e * (6 + e * right))
     d = (1 + e) * jnp.where(up, 2 + e, 1 + 2 * e)
-    curvature = gate.lifted * bend / (d * d) * DROP
-    return beside_root(_exact_logish_curvature, -3.0, -2.0, 0.15)(m, x, curvature)
+    curvature = gate.lifted * curvature / (d * d) * DROP
+    return beside_root(_exact_logish_curvature, -3.0, -2.0, 0.15)(ops, x, curvature)
 
 
 LOGISH = Kernel(_logish, x=Kernel(_logish_slope, x=_logish_curvature))
 
 
 @activation(
-    formula=lambda m, x: x * m.tanh(m.log1p(1 / (1 + m.exp(-x)))),
+    formula=lambda math, x: x * math.tanh(math.log1p(1 / (1 + math.exp(-x)))),
     source="Wang, Ren & Wang, Smish, Electronics 11(4), 2022",
     range=lambda: (-0.24999366, math.inf),
     ulps=(4.0, 6.5, 9.0),
@@ -162,37 +162,37 @@ def _smish_divisor(e, up):
     return jnp.where(up, 5 + e * (6 + 2 * e), 2 + e * (6 + 5 * e))
 
 
-def _smish(m, x):
-    near = m.reach(x)
-    gate, up = m.decay(near), x > 0
+def _smish(ops, x):
+    near = ops.reach(x)
+    gate, up = ops.decay(near), x > 0
     d = _smish_divisor(gate.e, up)
     above, below = x * ((3 + 2 * gate.e) / d), near * gate.lifted * (2 + 3 * gate.e) / d * DROP
     return jnp.where(up, above, below)
 
 
-def _smish_slope(m, x):
-    near = m.reach(x)
-    gate, up = m.decay(near), near > 0
+def _smish_slope(ops, x):
+    near = ops.reach(x)
+    gate, up = ops.decay(near), near > 0
     e, d = gate.e, _smish_divisor(gate.e, up)
     above = (3 + 2 * e) * d + 4 * near * e * ((1 + e) * (2 + e))
     below = polynomial(e, 15.0, 28 + 8 * near, 18 + 12 * near, 4 + 4 * near)
     return jnp.where(up, above / (d * d), gate.lifted * below / (d * d) * DROP)
 
 
-def _smish_curvature(m, x):
-    near = m.reach(x)
-    gate, up = m.decay(near), near > 0
+def _smish_curvature(ops, x):
+    near = ops.reach(x)
+    gate, up = ops.decay(near), near > 0
     e, d = gate.e, _smish_divisor(gate.e, up)
     forwards = (4 + 2 * near, 24 + 6 * near, 54 - 3 * near, 54 - 18 * near, 20 - 10 * near)
-    bend = jnp.where(up, polynomial(e, *forwards), polynomial(e, *reversed(forwards)))
-    return 4 * gate.lifted * bend / (d * (d * d)) * DROP
+    curvature = jnp.where(up, polynomial(e, *forwards), polynomial(e, *reversed(forwards)))
+    return 4 * gate.lifted * curvature / (d * (d * d)) * DROP
 
 
 SMISH = Kernel(_smish, x=Kernel(_smish_slope, x=_smish_curvature))
 
 
 @activation(
-    formula=lambda m, x: x * m.erf(m.log1p(m.exp(x))),
+    formula=lambda math, x: x * math.erf(math.log1p(math.exp(x))),
     source="Nag & Bhattacharyya, Serf, arXiv:2108.09598; WACV 2023",
     range=lambda: (-0.34843746, math.inf),
     ulps=(4.0, 5.5, 7.0),
@@ -244,29 +244,29 @@ class _Softplus(NamedTuple):
     density: Array
 
 
-def _softplus(m, x) -> _Softplus:
-    near = m.reach(x)
-    gate, up = m.decay(near), x > 0
-    log = m.log1p(gate.lifted, gate.e)
+def _softplus(ops, x) -> _Softplus:
+    near = ops.reach(x)
+    gate, up = ops.decay(near), x > 0
+    log = ops.log1p(gate.lifted, gate.e)
     small = log * DROP
     high = gate.a + small
     part = high - gate.a
     low = (gate.a - (high - part)) + (small - part)
     p, low = jnp.where(up, high, small), jnp.where(up, low, 0.0)
-    far = math.sqrt(-m.lowest(x, lift=LIFT))
-    p = m.at_most(p, far)
-    head = m.short(p, (jnp.finfo(x.dtype).nmant + 1) // 2)
-    density = m.exp(-head * head, -((p - head) * (p + head) + 2 * p * low), lift=LIFT)
-    return _Softplus(m.at_most(near, far), up, gate.lifted, gate.e, log, p, low, density)
+    far = math.sqrt(-ops.lowest(x, lift=LIFT))
+    p = ops.at_most(p, far)
+    head = ops.short(p, (jnp.finfo(x.dtype).nmant + 1) // 2)
+    density = ops.exp(-head * head, -((p - head) * (p + head) + 2 * p * low), lift=LIFT)
+    return _Softplus(ops.at_most(near, far), up, gate.lifted, gate.e, log, p, low, density)
 
 
-def _erf(m, s):
+def _erf(ops, s):
     """erf(p) where x > 0."""
-    return 1 - 2 * s.density * DROP / normal.tail_divisor(m, math.sqrt(2) * s.high)
+    return 1 - 2 * s.density * DROP / normal.tail_divisor(ops, math.sqrt(2) * s.high)
 
 
-def _serf(m, x):
-    s = _softplus(m, x)
+def _serf(ops, x):
+    s = _softplus(ops, x)
     square = jnp.where(s.up, 0.0, s.high * s.high)
     count = 8 if x.dtype == jnp.float32 else 16
     series = polynomial(
@@ -274,15 +274,15 @@ def _serf(m, x):
     )
     high, low = two_parts(_SLOPE_AT_0, x)
     p = s.x * s.log
-    return jnp.where(s.up, x * _erf(m, s), (p * (low - square * series) + p * high) * DROP)
+    return jnp.where(s.up, x * _erf(ops, s), (p * (low - square * series) + p * high) * DROP)
 
 
-def _serf_slope(m, x):
+def _serf_slope(ops, x):
     # Below zero, with t = tanh(p / 2) = e / (2 + e), erf(p) + x erf'(p) s is erf'(p) s times a
     # factor that vanishes where the slope does.
-    s = _softplus(m, x)
+    s = _softplus(ops, x)
     steep = _SLOPE_AT_0 * s.density * DROP
-    t = m.reused(s.e / (2 + s.e))
+    t = ops.force_recompute(s.e / (2 + s.e))
     count = 9 if x.dtype == jnp.float32 else 17
     square = (2 * t) * (2 * t)  # of t alone it would be that of the quotient again
     a = square * polynomial(square, *(0.25**k / (2 * k + 1) for k in range(count, 0, -1)))
@@ -293,24 +293,24 @@ def _serf_slope(m, x):
     factor = (1 + s.x) + t + (1 + t) * (a + (1 + a) * excess)
     high, low = two_parts(_SLOPE_AT_0, x)
     below = s.lifted * (s.density * DROP * (factor * low + factor * high)) / (1 + s.e) * DROP
-    return jnp.where(s.up, _erf(m, s) + s.x * (steep / (1 + s.e)), below)
+    return jnp.where(s.up, _erf(ops, s) + s.x * (steep / (1 + s.e)), below)
 
 
-def _serf_curvature(m, x):
-    s = _softplus(m, x)
-    product, rest = m.product(s.x, s.high)
+def _serf_curvature(ops, x):
+    s = _softplus(ops, x)
+    product, rest = ops.product(s.x, s.high)
     above = (2 - 2 * product) - 2 * (rest + s.x * s.low) + s.e * (2 + s.x)
     below = (2 + s.x) + s.e * (2 - 2 * product)
-    bend = jnp.where(s.up, s.density * above, s.density * DROP * s.lifted * below)
+    curvature = jnp.where(s.up, s.density * above, s.density * DROP * s.lifted * below)
     q = 1 + s.e
-    return _SLOPE_AT_0 * bend / (q * q) * DROP
+    return _SLOPE_AT_0 * curvature / (q * q) * DROP
 
 
 SERF = Kernel(_serf, x=Kernel(_serf_slope, x=_serf_curvature))
 
 
 @activation(
-    formula=lambda m, x: x * m.tanh(x * m.erfc(-x / m.sqrt(m.number("2"))) / 2),
+    formula=lambda math, x: x * math.tanh(x * math.erfc(-x / math.sqrt(math.number("2"))) / 2),
     source="Naveen, Phish, TechRxiv 17283824, 2022",
     range=lambda: (0.0, math.inf),
     ulps=(4.0, 5.5, 7.0),
@@ -372,18 +372,24 @@ class _Rise(NamedTuple):
     steep: Array
 
 
-def _phish_above(m, x) -> _Rise:
-    near = m.at_most(m.at_least(x, 0.0), -0.5 * m.lowest(x, lift=LIFT))
-    a = m.at_most(near, normal.farthest(x))
-    tail = m.reused(normal.tail(m, a))
-    high, low = m.sum_in_two_parts(near, -a * tail * DROP)
-    lifted = m.exp(-2 * high, -2 * low, lift=LIFT)
-    d, u = lifted * DROP, m.at_most(high, 0.5)
+def _phish_above(ops, x) -> _Rise:
+    near = ops.at_most(ops.at_least(x, 0.0), -0.5 * ops.lowest(x, lift=LIFT))
+    a = ops.at_most(near, normal.farthest(x))
+    tail = ops.force_recompute(normal.tail(ops, a))
+    high, low = ops.fast_two_sum(near, -a * tail * DROP)
+    lifted = ops.exp(-2 * high, -2 * low, lift=LIFT)
+    d, u = lifted * DROP, ops.at_most(high, 0.5)
     small, bent = u < 0.5, 1 + _tanh_excess(u * u)
     tanh = jnp.where(small, u * bent, (1 - d) / (1 + d))
     steep = 4 * lifted / ((1 + d) * (1 + d))
     return _Rise(
-        near, normal.tail_slope(m, a), small, (1 - tail * DROP) * bent, tanh, 2 * d / (1 + d), steep
+        near,
+        normal.tail_slope(ops, a),
+        small,
+        (1 - tail * DROP) * bent,
+        tanh,
+        2 * d / (1 + d),
+        steep,
     )
 
 
@@ -396,10 +402,10 @@ class _Valley(NamedTuple):
     excess: Array
 
 
-def _phish_below(m, x) -> _Valley:
-    a = m.at_most(-m.at_most(x, 0.0), normal.farthest(x))
-    part = a * normal.tail(m, a)
-    return _Valley(a, normal.density(m, a), part, _tanh_excess((part * DROP) * (part * DROP)))
+def _phish_below(ops, x) -> _Valley:
+    a = ops.at_most(-ops.at_most(x, 0.0), normal.farthest(x))
+    part = a * normal.tail(ops, a)
+    return _Valley(a, normal.density(ops, a), part, _tanh_excess((part * DROP) * (part * DROP)))
 
 
 def _tanh_excess(square):
@@ -408,39 +414,39 @@ def _tanh_excess(square):
     return square * polynomial(square, *reversed(TANH_SERIES[1:count]))
 
 
-def _phish(m, x):
-    rise, valley = _phish_above(m, x), _phish_below(m, x)
+def _phish(ops, x):
+    rise, valley = _phish_above(ops, x), _phish_below(ops, x)
     v = valley.a * valley.part
     below = (v + v * valley.excess) * DROP
     y = jnp.where(x > 0, x * rise.tanh, below)
     # Beside zero it is x^2 / 2, a tie for some 16-bit x, and somewhat more or less on either side.
-    eps = float(jnp.finfo(x.dtype).eps) * (1 if m.in_two_parts else 8)
-    return jnp.where(m.absolute(x) < eps, y * jnp.where(x > 0, 1 + eps, 1 - eps), y)
+    eps = float(jnp.finfo(x.dtype).eps) * (1 if ops.double_float else 8)
+    return jnp.where(ops.absolute(x) < eps, y * jnp.where(x > 0, 1 + eps, 1 - eps), y)
 
 
-def _phish_slope(m, x):
+def _phish_slope(ops, x):
     # Below zero a^2 P(Z > a), but for what tanh(v) is short of v.
-    rise, valley = _phish_above(m, x), _phish_below(m, x)
+    rise, valley = _phish_above(ops, x), _phish_below(ops, x)
     moved = rise.steep * DROP * (1 - rise.t)
     above = jnp.where(rise.small, rise.x * (rise.ratio + moved), rise.tanh + rise.x * moved)
     a, v = valley.a, valley.part * DROP * (1 + valley.excess)
-    missing = v * v * normal.tail_slope_factor(m, a) - valley.excess / normal.tail_divisor(m, a)
-    below = -a * valley.density * (normal.square_slope_factor(m, a) - missing) * DROP
+    missing = v * v * normal.tail_slope_factor(ops, a) - valley.excess / normal.tail_divisor(ops, a)
+    below = -a * valley.density * (normal.square_slope_factor(ops, a) - missing) * DROP
     return jnp.where(x > 0, above, below)
 
 
-def _phish_curvature(m, x):
-    rise, valley = _phish_above(m, x), _phish_below(m, x)
-    bend = normal.tail_curvature(m, m.at_most(rise.x, normal.farthest(x)))
+def _phish_curvature(ops, x):
+    rise, valley = _phish_above(ops, x), _phish_below(ops, x)
+    curvature = normal.tail_curvature(ops, ops.at_most(rise.x, normal.farthest(x)))
     slope = 1 - rise.t
     above = 2 * slope * ((1 - rise.x) + rise.x * rise.t)
-    above = above + rise.x * (bend + 2 * rise.short * (slope * slope))
+    above = above + rise.x * (curvature + 2 * rise.short * (slope * slope))
     a, v = valley.a, valley.part * DROP * (1 + valley.excess)
-    t = normal.tail_slope_factor(m, a)
+    t = normal.tail_slope_factor(ops, a)
     missing = 2 * a * v * (valley.density * DROP) * (t * t)
-    below = valley.density * (normal.square_curvature_factor(m, a) - missing) * (1 - v * v)
+    below = valley.density * (normal.square_curvature_factor(ops, a) - missing) * (1 - v * v)
     curvature = jnp.where(x > 0, rise.steep * above, below) * DROP
-    return beside_root(_exact_phish_curvature, 1.0, 1.5, 0.15)(m, x, curvature)
+    return beside_root(_exact_phish_curvature, 1.0, 1.5, 0.15)(ops, x, curvature)
 
 
 _PI = Decimal("3.14159265358979323846264338327950288419716939937511")

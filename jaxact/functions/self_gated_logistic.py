@@ -33,7 +33,7 @@ def lowest_value(function: Callable[[float], float]) -> float:
 
 
 @activation(
-    formula=lambda m, x: x / (1 + m.exp(-x)),
+    formula=lambda math, x: x / (1 + math.exp(-x)),
     source="Hendrycks & Gimpel, arXiv:1606.08415; Elfwing, Uchibe & Doya, arXiv:1702.03118; "
     "Ramachandran, Zoph & Le, arXiv:1710.05941",
     range=lambda: (-0.2784645427610738, math.inf),
@@ -79,7 +79,7 @@ def silu(x: ArrayLike) -> Array:
 
 
 @activation(
-    formula=lambda m, x, beta=1.0: x / (1 + m.exp(-beta * x)),
+    formula=lambda math, x, beta=1.0: x / (1 + math.exp(-beta * x)),
     source="Ramachandran, Zoph & Le, arXiv:1710.05941, section 4",
     samples=({"beta": 1.0}, {"beta": 0.2}, {"beta": 1.7}),
     range=lambda beta=1.0: (
@@ -123,16 +123,16 @@ def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     return SWISH(x, beta)
 
 
-def _silu(m, x):
-    return _swish(m, x, 1.0)
+def _silu(ops, x):
+    return _swish(ops, x, 1.0)
 
 
-def _silu_slope(m, x):
-    return _swish_slope(m, x, 1.0)
+def _silu_slope(ops, x):
+    return _swish_slope(ops, x, 1.0)
 
 
-def _silu_curvature(m, x):
-    return _swish_curvature(m, x, 1.0)
+def _silu_curvature(ops, x):
+    return _swish_curvature(ops, x, 1.0)
 
 
 def _gated(x, near, gate, up):
@@ -140,110 +140,112 @@ def _gated(x, near, gate, up):
     return jnp.where(up, x, near * gate.lifted * DROP) / (1 + gate.e)
 
 
-def _tilt(gate):
+def _slope_factor(gate):
     """1 - a + E, which has a root at a = 1.278."""
     return gate.short_of(1.0) + gate.e
 
 
-def _bow(gate):
+def _curvature_factor(gate):
     """(2 - a) + E (2 + a), which has a root at a = 2.399."""
     return gate.short_of(2.0) + gate.e * (2 + gate.a)
 
 
-def _gated_slope(gate, up, tilt):
+def _gated_slope(gate, up, slope_factor):
     q = 1 + gate.e
-    t = gate.lifted * tilt / (q * q) * DROP
+    t = gate.lifted * slope_factor / (q * q) * DROP
     return jnp.where(up, 1 - t, t)
 
 
-def _bend(gate, bow):
+def _lifted_curvature(gate, curvature_factor):
     """2^LIFT E ((2 - a) + E (2 + a)) / (1 + E)^3."""
     q = 1 + gate.e
-    return gate.lifted * bow / (q * (q * q))
+    return gate.lifted * curvature_factor / (q * (q * q))
 
 
 # A small beta stretches the neighbourhoods of the roots, and with them what cancellation loses.
 # There both sums are written in the distance from the root: so their terms have one sign.
-_TILT_ROOT = {
+_SLOPE_FACTOR_ROOT = {
     jnp.dtype(jnp.float32): (1.2784645557403564, -1.297928265020314e-08),
     jnp.dtype(jnp.float64): (1.2784645427610737, 1.0946994183093437e-16),
 }
-_BOW_ROOT = {
+_CURVATURE_FACTOR_ROOT = {
     jnp.dtype(jnp.float32): (2.399357318878174, -3.836270616029226e-08),
     jnp.dtype(jnp.float64): (2.3993572805154675, 1.8464872855353363e-16),
 }
-_E_AT_TILT_ROOT, _E_AT_BOW_ROOT = 0.27846454276107380, 0.090776278226867592
+_E_AT_SLOPE_ROOT, _E_AT_CURVATURE_ROOT = 0.27846454276107380, 0.090776278226867592
 _STRETCH = 0.5
 
 
-def _distance(m, gate, root):
+def _distance(ops, gate, root):
     """The distance to a root, and by which share of its value there E is larger; both small."""
-    d = m.distance(root[gate.a.dtype], gate.a)
-    d = m.clamp(d if gate.rest is None else d - gate.rest, -_STRETCH, _STRETCH)
+    d = ops.distance(root[gate.a.dtype], gate.a)
+    d = ops.clamp(d if gate.rest is None else d - gate.rest, -_STRETCH, _STRETCH)
     terms = range(17 if d.dtype == jnp.float64 else 9, 0, -1)
     return d, d * polynomial(d, *(1 / math.factorial(k) for k in terms))
 
 
-def _swish_tilt(m, gate, beta):
+def _swish_slope_factor(ops, gate, beta):
     if is_number(beta) and abs(beta) >= 1:
-        return _tilt(gate)
-    d, growth = _distance(m, gate, _TILT_ROOT)
-    return jnp.where(m.absolute(d) < _STRETCH, d + _E_AT_TILT_ROOT * growth, _tilt(gate))
+        return _slope_factor(gate)
+    d, growth = _distance(ops, gate, _SLOPE_FACTOR_ROOT)
+    return jnp.where(ops.absolute(d) < _STRETCH, d + _E_AT_SLOPE_ROOT * growth, _slope_factor(gate))
 
 
-def _swish_bow(m, gate, beta):
+def _swish_curvature_factor(ops, gate, beta):
     if is_number(beta) and abs(beta) >= 1:
-        return _bow(gate)
-    d, growth = _distance(m, gate, _BOW_ROOT)
-    root = float(_BOW_ROOT[d.dtype][0])
-    bow = (1 - _E_AT_BOW_ROOT) * d + _E_AT_BOW_ROOT * growth * ((2 + root) - d)
-    return jnp.where(m.absolute(d) < _STRETCH, bow, _bow(gate))
+        return _curvature_factor(gate)
+    d, growth = _distance(ops, gate, _CURVATURE_FACTOR_ROOT)
+    root = float(_CURVATURE_FACTOR_ROOT[d.dtype][0])
+    curvature_factor = (1 - _E_AT_CURVATURE_ROOT) * d + _E_AT_CURVATURE_ROOT * growth * (
+        (2 + root) - d
+    )
+    return jnp.where(ops.absolute(d) < _STRETCH, curvature_factor, _curvature_factor(gate))
 
 
-def _swish(m, x, beta):
-    near = m.reach(x, beta)
-    return _gated(x, near, m.decay(near, beta), beta * x >= 0)
+def _swish(ops, x, beta):
+    near = ops.reach(x, beta)
+    return _gated(x, near, ops.decay(near, beta), beta * x >= 0)
 
 
-def _swish_slope(m, x, beta):
-    gate = m.decay(m.reach(x, beta), beta)
-    return _gated_slope(gate, beta * x >= 0, _swish_tilt(m, gate, beta))
+def _swish_slope(ops, x, beta):
+    gate = ops.decay(ops.reach(x, beta), beta)
+    return _gated_slope(gate, beta * x >= 0, _swish_slope_factor(ops, gate, beta))
 
 
-def _swish_curvature(m, x, beta):
-    gate = m.decay(m.reach(x, beta), beta)
-    return beta * _bend(gate, _swish_bow(m, gate, beta)) * DROP
+def _swish_curvature(ops, x, beta):
+    gate = ops.decay(ops.reach(x, beta), beta)
+    return beta * _lifted_curvature(gate, _swish_curvature_factor(ops, gate, beta)) * DROP
 
 
-def _bell(m, gate):
+def _lifted_sigmoid_slope(ops, gate):
     """2^LIFT times the slope of the sigmoid: not quite 1/4 beside 0, to keep ties of x^2 apart."""
     q = 1 + gate.e
     top = 2.0 ** (LIFT - 2) * (1 - float(jnp.finfo(q.dtype).eps))
-    return m.at_most(gate.lifted / (q * q), top)
+    return ops.at_most(gate.lifted / (q * q), top)
 
 
-def _swish_by_beta(m, x, beta):
-    near = m.reach(x, beta)
-    return near * (near * _bell(m, m.decay(near, beta))) * DROP
+def _swish_by_beta(ops, x, beta):
+    near = ops.reach(x, beta)
+    return near * (near * _lifted_sigmoid_slope(ops, ops.decay(near, beta))) * DROP
 
 
-def _swish_slope_by_beta(m, x, beta):
-    near = m.reach(x, beta)
-    gate = m.decay(near, beta)
-    return near * _bend(gate, _swish_bow(m, gate, beta)) * DROP
+def _swish_slope_by_beta(ops, x, beta):
+    near = ops.reach(x, beta)
+    gate = ops.decay(near, beta)
+    return near * _lifted_curvature(gate, _swish_curvature_factor(ops, gate, beta)) * DROP
 
 
-def _swish_by_beta_twice(m, x, beta):
+def _swish_by_beta_twice(ops, x, beta):
     """x^3 times the sigmoid's curvature."""
-    near = m.reach(x, beta)
-    bend = _cubed(m, m.decay(near, beta), m.absolute(near))
-    return jnp.where(beta < 0, -bend, bend)
+    near = ops.reach(x, beta)
+    curvature = _cubed(ops, ops.decay(near, beta), ops.absolute(near))
+    return jnp.where(beta < 0, -curvature, curvature)
 
 
-def _cubed(m, gate, size):
+def _cubed(ops, gate, size):
     """size^3 times the sigmoid's curvature at a."""
-    minus = m.expm1(
-        -m.at_most(gate.a, -m.lowest(gate.a)), None if gate.rest is None else -gate.rest
+    minus = ops.expm1(
+        -ops.at_most(gate.a, -ops.lowest(gate.a)), None if gate.rest is None else -gate.rest
     )
     q = 1 + gate.e
     return size * (size * (size * gate.lifted)) * minus / (q * (q * q)) * DROP
@@ -258,7 +260,7 @@ SWISH = Kernel(
 
 
 @activation(
-    formula=lambda m, x: x / (1 + m.exp(-m.number("1.702") * x)),
+    formula=lambda math, x: x / (1 + math.exp(-math.number("1.702") * x)),
     source="Hendrycks & Gimpel, arXiv:1606.08415, section 2",
     range=lambda: (-0.1636101896363536, math.inf),
     ulps=(3.5, 5.0, 7.5),
@@ -301,24 +303,24 @@ _SHARPNESS = 1.702
 _ROUNDED_AWAY = float(Fraction("1.702") - Fraction(_SHARPNESS))
 
 
-def _quick_decay(m, near):
+def _quick_decay(ops, near):
     """exp(-1.702 abs(near)), for an x within reach."""
-    return m.decay(near, _SHARPNESS, _ROUNDED_AWAY)
+    return ops.decay(near, _SHARPNESS, _ROUNDED_AWAY)
 
 
-def _quick_gelu(m, x):
-    near = m.reach(x, _SHARPNESS)
-    return _gated(x, near, _quick_decay(m, near), x >= 0)
+def _quick_gelu(ops, x):
+    near = ops.reach(x, _SHARPNESS)
+    return _gated(x, near, _quick_decay(ops, near), x >= 0)
 
 
-def _quick_gelu_slope(m, x):
-    gate = _quick_decay(m, m.reach(x, _SHARPNESS))
-    return _gated_slope(gate, x >= 0, _tilt(gate))
+def _quick_gelu_slope(ops, x):
+    gate = _quick_decay(ops, ops.reach(x, _SHARPNESS))
+    return _gated_slope(gate, x >= 0, _slope_factor(gate))
 
 
-def _quick_gelu_curvature(m, x):
-    gate = _quick_decay(m, m.reach(x, _SHARPNESS))
-    return _SHARPNESS * _bend(gate, _bow(gate)) * DROP
+def _quick_gelu_curvature(ops, x):
+    gate = _quick_decay(ops, ops.reach(x, _SHARPNESS))
+    return _SHARPNESS * _lifted_curvature(gate, _curvature_factor(gate)) * DROP
 
 
 QUICK_GELU = Kernel(_quick_gelu, x=Kernel(_quick_gelu_slope, x=_quick_gelu_curvature))
@@ -339,8 +341,8 @@ def _acon_range(p1: float = 1.0, p2: float = 0.0, beta: float = 1.0) -> tuple[fl
 
 
 @activation(
-    formula=lambda m, x, p1=1.0, p2=0.0, beta=1.0: (
-        (p1 - p2) * x / (1 + m.exp(-beta * (p1 - p2) * x)) + p2 * x
+    formula=lambda math, x, p1=1.0, p2=0.0, beta=1.0: (
+        (p1 - p2) * x / (1 + math.exp(-beta * (p1 - p2) * x)) + p2 * x
     ),
     source="Ma, Zhang, Liu & Sun, CVPR 2021, arXiv:2009.04759",
     samples=({"p1": 1.0, "p2": 0.0, "beta": 1.0}, {"p1": 0.3, "p2": 1.2, "beta": 1.7}),
@@ -389,22 +391,22 @@ def acon_c(x: ArrayLike, p1: ArrayLike = 1.0, p2: ArrayLike = 0.0, beta: ArrayLi
     return ACON_C(x, p1, p2, beta)
 
 
-def _difference(m, x, p1, p2):
+def _difference(ops, x, p1, p2):
     """p1 - p2 in two parts."""
     if is_number(p1) and is_number(p2):
         return two_parts(Fraction(p1) - Fraction(p2), x)
     if is_number(p1):
-        high, low = m.difference(p2, p1)
+        high, low = ops.difference(p2, p1)
         return -high, -low
-    return m.difference(p1, p2)
+    return ops.difference(p1, p2)
 
 
-def _sharpness(m, x, p1, p2, beta):
+def _sharpness(ops, x, p1, p2, beta):
     """beta * (p1 - p2) in two parts."""
     if all(is_number(p) for p in (p1, p2, beta)):
         return two_parts(Fraction(beta) * (Fraction(p1) - Fraction(p2)), x)
-    difference, lost = _difference(m, x, p1, p2)
-    high, low = m.product(*((difference, beta) if is_number(beta) else (beta, difference)))
+    difference, lost = _difference(ops, x, p1, p2)
+    high, low = ops.product(*((difference, beta) if is_number(beta) else (beta, difference)))
     return high, (0.0 if low is None else low) + beta * lost
 
 
@@ -418,73 +420,73 @@ class _Corner(NamedTuple):
     sharpness: Array | float
 
 
-def _corner(m, x, p1, p2, beta) -> _Corner:
-    high, low = _sharpness(m, x, p1, p2, beta)
-    near = m.reach(x, high)
-    magnitude = m.absolute(near)
-    z, rest = m.product(magnitude, high)
+def _corner(ops, x, p1, p2, beta) -> _Corner:
+    high, low = _sharpness(ops, x, p1, p2, beta)
+    near = ops.reach(x, high)
+    magnitude = ops.absolute(near)
+    z, rest = ops.product(magnitude, high)
     rest = magnitude * low + (0.0 if rest is None else rest)
     rest = jnp.where(jnp.signbit(z), -rest, rest)
-    a = m.absolute(z)
-    lifted = m.exp(-a, -rest, lift=LIFT)
+    a = ops.absolute(z)
+    lifted = ops.exp(-a, -rest, lift=LIFT)
     return _Corner(near, Decay(a, rest, lifted, lifted * DROP), high * x >= 0, p1 - p2, high)
 
 
-def _acon_tilt(m, c):
+def _acon_slope_factor(ops, c):
     """2^LIFT E (1 - a + E) / (1 + E)^2: the slope of swish where it is closed, at -a."""
     q = 1 + c.gate.e
-    return c.gate.lifted * _swish_tilt(m, c.gate, c.sharpness) / (q * q)
+    return c.gate.lifted * _swish_slope_factor(ops, c.gate, c.sharpness) / (q * q)
 
 
-def _acon_bend(m, c):
+def _acon_curvature_factor(ops, c):
     """2^LIFT times the curvature of swish at a."""
-    return _bend(c.gate, _swish_bow(m, c.gate, c.sharpness))
+    return _lifted_curvature(c.gate, _swish_curvature_factor(ops, c.gate, c.sharpness))
 
 
-def _acon_c(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
+def _acon_c(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
     ahead, behind = jnp.where(c.up, p1, p2), jnp.where(c.up, p2, p1)
     q = 1 + c.gate.e
     decaying = behind * c.x * c.gate.lifted / q * DROP  # all there is where the line is the axis
     return jnp.where(ahead == 0, decaying, x * ((ahead + behind * c.gate.e) / q))
 
 
-def _acon_c_parts(m, x, p1, p2, beta):
+def _acon_c_double_float(ops, x, p1, p2, beta):
     """Beside zero the parabola that acon_c is there."""
-    total, lost = _difference(m, x, p1, -p2)
-    line, low = m.product(0.5 * x, total)
+    total, lost = _difference(ops, x, p1, -p2)
+    line, low = ops.product(0.5 * x, total)
     if low is None and is_number(lost) and lost == 0:
-        return _acon_c(m, x, p1, p2, beta), None  # a power of two
+        return _acon_c(ops, x, p1, p2, beta), None  # a power of two
     z = beta * (p1 - p2) * x
     rest = (0.0 if low is None else low) + x * (0.5 * lost + 0.25 * (p1 - p2) * z)
-    near = (m.absolute(z) < 2.0**-10) & (m.absolute(rest) < 2.0**-14 * m.absolute(line))
-    return jnp.where(near, line, _acon_c(m, x, p1, p2, beta)), jnp.where(near, rest, 0.0)
+    near = (ops.absolute(z) < 2.0**-10) & (ops.absolute(rest) < 2.0**-14 * ops.absolute(line))
+    return jnp.where(near, line, _acon_c(ops, x, p1, p2, beta)), jnp.where(near, rest, 0.0)
 
 
-def _acon_c_slope(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    t = c.difference * _acon_tilt(m, c) * DROP
+def _acon_c_slope(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    t = c.difference * _acon_slope_factor(ops, c) * DROP
     return jnp.where(c.up, p1 - t, p2 + t)
 
 
-def _acon_c_curvature(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    return beta * c.difference * c.difference * _acon_bend(m, c) * DROP
+def _acon_c_curvature(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    return beta * c.difference * c.difference * _acon_curvature_factor(ops, c) * DROP
 
 
-def _acon_c_by_p1(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    t = _acon_tilt(m, c)
+def _acon_c_by_p1(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    t = _acon_slope_factor(ops, c)
     return jnp.where(c.up, x * (1 - t * DROP), c.x * t * DROP)
 
 
-def _acon_c_by_p2(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    t = _acon_tilt(m, c)
+def _acon_c_by_p2(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    t = _acon_slope_factor(ops, c)
     return jnp.where(c.up, c.x * t * DROP, x * (1 - t * DROP))
 
 
-def _acon_turn(m, c):
+def _acon_turn(ops, c):
     """The slope by p1 where the gate is closed, and where it is open: 1 less the former.
 
     Beside the corner as 1/2 and its odd part, which keeps the ties of 16 bits apart.
@@ -495,46 +497,48 @@ def _acon_turn(m, c):
     total = total + c.gate.rest * ((2 * a - 3) - e * (2 * a + 3))
     closed = c.gate.lifted * total / (q * (q * q)) * DROP
     small = a < 0.125
-    rise = -m.expm1(-m.at_most(a, 0.125), -c.gate.rest)
+    rise = -ops.expm1(-ops.at_most(a, 0.125), -c.gate.rest)
     odd = 0.5 * rise / q + a * e * (3 * q - a * rise) / (q * (q * q))
     return jnp.where(small, 0.5 - odd, closed), jnp.where(small, 0.5 + odd, 1 - closed)
 
 
-def _acon_c_slope_by_p1(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    closed, opened = _acon_turn(m, c)
+def _acon_c_slope_by_p1(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    closed, opened = _acon_turn(ops, c)
     return jnp.where(c.up, opened, closed)
 
 
-def _acon_c_slope_by_p2(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    closed, opened = _acon_turn(m, c)
+def _acon_c_slope_by_p2(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    closed, opened = _acon_turn(ops, c)
     return jnp.where(c.up, closed, opened)
 
 
-def _acon_c_by_p_twice(m, x, p1, p2, beta):
+def _acon_c_by_p_twice(ops, x, p1, p2, beta):
     """By either: x^2 beta times the curvature of swish, whose root is exact."""
-    c = _corner(m, x, p1, p2, beta)
+    c = _corner(ops, x, p1, p2, beta)
     top = 2.0 ** (LIFT - 1) * (1 - float(jnp.finfo(x.dtype).eps))  # keeps ties of x^2 apart
-    bend = m.at_most(_bend(c.gate, _swish_bow(m, c.gate, 0.0)), top)
-    return c.x * (c.x * (beta * bend)) * DROP
+    curvature = ops.at_most(
+        _lifted_curvature(c.gate, _swish_curvature_factor(ops, c.gate, 0.0)), top
+    )
+    return c.x * (c.x * (beta * curvature)) * DROP
 
 
-def _acon_c_by_beta(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
+def _acon_c_by_beta(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
     scaled = c.difference * c.x
-    return scaled * (scaled * _bell(m, c.gate)) * DROP
+    return scaled * (scaled * _lifted_sigmoid_slope(ops, c.gate)) * DROP
 
 
-def _acon_c_slope_by_beta(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    return c.difference * (c.difference * c.x) * _acon_bend(m, c) * DROP
+def _acon_c_slope_by_beta(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    return c.difference * (c.difference * c.x) * _acon_curvature_factor(ops, c) * DROP
 
 
-def _acon_c_by_beta_twice(m, x, p1, p2, beta):
-    c = _corner(m, x, p1, p2, beta)
-    bend = _cubed(m, c.gate, m.absolute(c.difference * c.x))
-    return jnp.where(beta < 0, -bend, bend)
+def _acon_c_by_beta_twice(ops, x, p1, p2, beta):
+    c = _corner(ops, x, p1, p2, beta)
+    curvature = _cubed(ops, c.gate, ops.absolute(c.difference * c.x))
+    return jnp.where(beta < 0, -curvature, curvature)
 
 
 ACON_C = Kernel(
@@ -549,5 +553,5 @@ ACON_C = Kernel(
     p1=Kernel(_acon_c_by_p1, x=_acon_c_slope_by_p1, p1=_acon_c_by_p_twice),
     p2=Kernel(_acon_c_by_p2, x=_acon_c_slope_by_p2, p2=_acon_c_by_p_twice),
     beta=Kernel(_acon_c_by_beta, x=_acon_c_slope_by_beta, beta=_acon_c_by_beta_twice),
-    parts=_acon_c_parts,
+    double_float_value=_acon_c_double_float,
 )

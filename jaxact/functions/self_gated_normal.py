@@ -15,10 +15,10 @@ from .._derivatives import Kernel
 
 
 @activation(
-    formula=lambda m, x, approximate=True: (
-        x / 2 * (1 + m.tanh(m.sqrt(2 / m.pi) * (x + m.number("0.044715") * x**3)))
+    formula=lambda math, x, approximate=True: (
+        x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + math.number("0.044715") * x**3)))
         if approximate
-        else x * m.erfc(-x / m.sqrt(m.number("2"))) / 2
+        else x * math.erfc(-x / math.sqrt(math.number("2"))) / 2
     ),
     source="Hendrycks & Gimpel, arXiv:1606.08415, section 2",
     samples=({"approximate": True}, {"approximate": False}),
@@ -75,19 +75,19 @@ def gelu(x: ArrayLike, approximate: bool = True) -> Array:
     return GELU_TANH(x) if approximate else GELU(x)
 
 
-def _gelu(m, x):
-    a = m.at_most(m.absolute(x), normal.farthest(x))
-    return m.at_least(x, 0.0) - normal.weighted_tail(m, a)
+def _gelu(ops, x):
+    a = ops.at_most(ops.absolute(x), normal.farthest(x))
+    return ops.at_least(x, 0.0) - normal.weighted_tail(ops, a)
 
 
-def _gelu_slope(m, x):
-    a = m.at_most(m.absolute(x), normal.farthest(x))
-    t = normal.tail_slope(m, a)
+def _gelu_slope(ops, x):
+    a = ops.at_most(ops.absolute(x), normal.farthest(x))
+    t = normal.tail_slope(ops, a)
     return jnp.where(x > 0, 1 - t, t)
 
 
-def _gelu_curvature(m, x):
-    return normal.tail_curvature(m, m.at_most(m.absolute(x), normal.farthest(x)))
+def _gelu_curvature(ops, x):
+    return normal.tail_curvature(ops, ops.at_most(ops.absolute(x), normal.farthest(x)))
 
 
 GELU = Kernel(_gelu, x=Kernel(_gelu_slope, x=_gelu_curvature))
@@ -95,26 +95,26 @@ GELU = Kernel(_gelu, x=Kernel(_gelu_slope, x=_gelu_curvature))
 # With tanh it is x * sigmoid(z), z = x (C + K x^2): see the head of self_gated_logistic.
 
 
-def _gelu_tanh(m, x):
-    a = m.at_most(m.absolute(x), curve.farthest(x))
-    lifted, e = curve.decay(m, a)
+def _gelu_tanh(ops, x):
+    a = ops.at_most(ops.absolute(x), curve.farthest(x))
+    lifted, e = curve.decay(ops, a)
     return jnp.where(x >= 0, x, a * lifted * -DROP) / (1 + e)
 
 
-def _gelu_tanh_slope(m, x):
-    a = m.at_most(m.absolute(x), curve.farthest(x))
-    lifted, e = curve.decay(m, a)
+def _gelu_tanh_slope(ops, x):
+    a = ops.at_most(ops.absolute(x), curve.farthest(x))
+    lifted, e = curve.decay(ops, a)
     q = 1 + e
     t = lifted * (curve.one_minus_a_slope(a) + e) / (q * q) * DROP
     return jnp.where(x > 0, 1 - t, t)
 
 
-def _gelu_tanh_curvature(m, x):
-    a = m.at_most(m.absolute(x), curve.farthest(x))
-    lifted, e = curve.decay(m, a)
+def _gelu_tanh_curvature(ops, x):
+    a = ops.at_most(ops.absolute(x), curve.farthest(x))
+    lifted, e = curve.decay(ops, a)
     q = 1 + e
-    bend, opposite = curve.bends(a)
-    return lifted * (bend + e * opposite) / (q * (q * q)) * DROP
+    curvature, opposite = curve.bends(a)
+    return lifted * (curvature + e * opposite) / (q * (q * q)) * DROP
 
 
 GELU_TANH = Kernel(_gelu_tanh, name="gelu", x=Kernel(_gelu_tanh_slope, x=_gelu_tanh_curvature))
@@ -147,8 +147,9 @@ def _slope_at(x: float) -> float:
 
 
 @activation(
-    formula=lambda m, x, min_value=-10.0, max_value=10.0: m.minimum(
-        m.maximum(x * m.erfc(-x / m.sqrt(m.number("2"))) / 2, 0 * x + min_value), 0 * x + max_value
+    formula=lambda math, x, min_value=-10.0, max_value=10.0: math.minimum(
+        math.maximum(x * math.erfc(-x / math.sqrt(math.number("2"))) / 2, 0 * x + min_value),
+        0 * x + max_value,
     ),
     source="Wu, Judd, Zhang, Isaev & Micikevicius, arXiv:2004.09602",
     kinks=lambda min_value=-10.0, max_value=10.0: {
@@ -200,26 +201,26 @@ def clipped_gelu(x: ArrayLike, min_value: ArrayLike = -10.0, max_value: ArrayLik
     return CLIPPED_GELU(x, min_value, max_value)
 
 
-def _clipped_gelu(m, x, min_value, max_value):
-    return m.clamp(_gelu(m, x), min_value, max_value)
+def _clipped_gelu(ops, x, min_value, max_value):
+    return ops.clamp(_gelu(ops, x), min_value, max_value)
 
 
-def _within(m, x, min_value, max_value, derivative):
-    y = _gelu(m, x)
-    return jnp.where((y < min_value) | (y > max_value), 0.0, derivative(m, x))
+def _within(ops, x, min_value, max_value, derivative):
+    y = _gelu(ops, x)
+    return jnp.where((y < min_value) | (y > max_value), 0.0, derivative(ops, x))
 
 
-def _clipped_gelu_slope(m, x, min_value, max_value):
-    return _within(m, x, min_value, max_value, _gelu_slope)
+def _clipped_gelu_slope(ops, x, min_value, max_value):
+    return _within(ops, x, min_value, max_value, _gelu_slope)
 
 
-def _clipped_gelu_curvature(m, x, min_value, max_value):
-    return _within(m, x, min_value, max_value, _gelu_curvature)
+def _clipped_gelu_curvature(ops, x, min_value, max_value):
+    return _within(ops, x, min_value, max_value, _gelu_curvature)
 
 
 CLIPPED_GELU = Kernel(
     _clipped_gelu,
     x=Kernel(_clipped_gelu_slope, x=_clipped_gelu_curvature),
-    min_value=lambda m, x, min_value, max_value: jnp.where(_gelu(m, x) < min_value, 1.0, 0.0),
-    max_value=lambda m, x, min_value, max_value: jnp.where(_gelu(m, x) > max_value, 1.0, 0.0),
+    min_value=lambda ops, x, min_value, max_value: jnp.where(_gelu(ops, x) < min_value, 1.0, 0.0),
+    max_value=lambda ops, x, min_value, max_value: jnp.where(_gelu(ops, x) > max_value, 1.0, 0.0),
 )

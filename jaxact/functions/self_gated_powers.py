@@ -51,33 +51,35 @@ class Power(NamedTuple):
     value: Array
 
 
-def _power(m, x, power, rate) -> Power:
-    limit = -m.lowest(x, lift=LIFT)
-    weak = min(power, 1.0) if isinstance(power, float) else m.at_most(power, 1.0)
-    near = m.reach(x, weak * rate)
+def _power(ops, x, power, rate) -> Power:
+    limit = -ops.lowest(x, lift=LIFT)
+    weak = min(power, 1.0) if isinstance(power, float) else ops.at_most(power, 1.0)
+    near = ops.reach(x, weak * rate)
     closed = rate * x < 0
-    a, below = _product(m, m.absolute(near), abs(rate))
-    lifted, times = m.exponential(-m.at_most(a, limit), -below, lift=LIFT)
+    a, below = _product(ops, ops.absolute(near), abs(rate))
+    lifted, times = ops.exponential(-ops.at_most(a, limit), -below, lift=LIFT)
     e = lifted * DROP
-    log = m.log1p(lifted, e)
+    log = ops.log1p(lifted, e)
     small = log * DROP
     high = a + small
     part = high - a
     low = (a - (high - part)) + (small - part) + below
     softplus = jnp.where(closed, high, small)
-    exponent, rest = _product(m, softplus, power)
+    exponent, rest = _product(ops, softplus, power)
     rest = rest + power * jnp.where(closed, low, 0.0)
-    value = m.exp(-m.at_most(exponent, limit), -rest, lift=LIFT)
+    value = ops.exp(-ops.at_most(exponent, limit), -rest, lift=LIFT)
     return Power(near, closed, a, below, lifted, e, times, log, softplus, exponent, rest, value)
 
 
-def _product(m, x, factor):
-    high, rest = m.product(x, factor)
+def _product(ops, x, factor):
+    high, rest = ops.product(x, factor)
     return high, jnp.zeros_like(high) if rest is None else rest
 
 
 @activation(
-    formula=lambda m, x, alpha=1.5, beta=1.0: x * m.exp(-alpha * m.log1p(m.exp(-beta * x))),
+    formula=lambda math, x, alpha=1.5, beta=1.0: (
+        x * math.exp(-alpha * math.log1p(math.exp(-beta * x)))
+    ),
     source="Patwardhan, Ingalhalikar & Walambe, ARiA, arXiv:1805.08878",
     samples=({"alpha": 1.5, "beta": 1.0}, {"alpha": 1.7, "beta": 2.5}),
     range=lambda alpha=1.5, beta=1.0: (
@@ -128,27 +130,27 @@ def aria2(x: ArrayLike, alpha: ArrayLike = 1.5, beta: ArrayLike = 1.0) -> Array:
     return ARIA2(x, alpha, beta)
 
 
-def _aria2(m, x, alpha, beta):
-    g = _power(m, x, alpha, beta)
+def _aria2(ops, x, alpha, beta):
+    g = _power(ops, x, alpha, beta)
     return jnp.where(g.closed, g.x * g.value * DROP, x * (g.value * DROP))
 
 
-def _aria2_slope(m, x, alpha, beta):
-    g = _power(m, x, alpha, beta)
-    product, rest = _product(m, g.a, alpha)
+def _aria2_slope(ops, x, alpha, beta):
+    g = _power(ops, x, alpha, beta)
+    product, rest = _product(ops, g.a, alpha)
     opening = jnp.where(g.closed, ((1 - product) - rest) + g.e, (1 + g.e) + product * g.e)
     return g.value * opening / (1 + g.e) * DROP
 
 
-def _aria2_bend(m, g, alpha):
+def _aria2_bend(ops, g, alpha):
     """2^LIFT times the curvature over alpha * beta."""
-    product, rest = _product(m, g.a, alpha)
-    bend = jnp.where(
+    product, rest = _product(ops, g.a, alpha)
+    curvature = jnp.where(
         g.closed,
         ((2 - product) - rest) + g.e * (2 + g.a),
         ((2 - g.a) - g.below) + g.e * (2 + product),
     )
-    return _fading(g) * bend / (1 + g.e * (2 + g.e))
+    return _fading(g) * curvature / (1 + g.e * (2 + g.e))
 
 
 def _fading(g):
@@ -156,31 +158,31 @@ def _fading(g):
     return jnp.where(g.closed, g.value, g.lifted * (g.value * DROP))
 
 
-def _aria2_curvature(m, x, alpha, beta):
-    return alpha * beta * _aria2_bend(m, _power(m, x, alpha, beta), alpha) * DROP
+def _aria2_curvature(ops, x, alpha, beta):
+    return alpha * beta * _aria2_bend(ops, _power(ops, x, alpha, beta), alpha) * DROP
 
 
-def _aria2_slope_by_beta(m, x, alpha, beta):
-    g = _power(m, x, alpha, beta)
-    return alpha * g.x * _aria2_bend(m, g, alpha) * DROP
+def _aria2_slope_by_beta(ops, x, alpha, beta):
+    g = _power(ops, x, alpha, beta)
+    return alpha * g.x * _aria2_bend(ops, g, alpha) * DROP
 
 
-def _aria2_by_beta(m, x, alpha, beta):
-    g = _power(m, x, alpha, beta)
+def _aria2_by_beta(ops, x, alpha, beta):
+    g = _power(ops, x, alpha, beta)
     return alpha * (g.x * (g.x * _fading(g))) / (1 + g.e) * DROP
 
 
-def _aria2_by_beta_twice(m, x, alpha, beta):
+def _aria2_by_beta_twice(ops, x, alpha, beta):
     """alpha x^3 times the curvature of the gate, which changes its sign where exp(z) is alpha."""
-    g = _power(m, x, alpha, beta)
+    g = _power(ops, x, alpha, beta)
     high, low = _logarithm(alpha, x)
     z = jnp.where(g.closed, -g.a, g.a)
-    after = m.clamp((z - high) + (jnp.where(g.closed, -g.below, g.below) - low), -1.0, 1.0)
-    beside = alpha * m.expm1(after) * jnp.where(g.closed, 1.0, g.e)
+    after = ops.clamp((z - high) + (jnp.where(g.closed, -g.below, g.below) - low), -1.0, 1.0)
+    beside = alpha * ops.expm1(after) * jnp.where(g.closed, 1.0, g.e)
     far = jnp.where(g.closed, g.e - alpha, 1 - alpha * g.e)
-    bend = jnp.where(m.absolute(after) < 1, beside, far)
+    curvature = jnp.where(ops.absolute(after) < 1, beside, far)
     q = 1 + g.e
-    return -alpha * (g.x * (g.x * (g.x * _fading(g)))) * bend / (q * q) * DROP
+    return -alpha * (g.x * (g.x * (g.x * _fading(g)))) * curvature / (q * q) * DROP
 
 
 def _logarithm(alpha, x):
@@ -192,21 +194,21 @@ def _logarithm(alpha, x):
     return high, float(exact - Decimal(high))
 
 
-def _aria2_by_alpha(m, x, alpha, beta):
-    g = _power(m, x, alpha, beta)
+def _aria2_by_alpha(ops, x, alpha, beta):
+    g = _power(ops, x, alpha, beta)
     value = g.value * DROP
     return -g.x * jnp.where(g.closed, g.value * g.softplus, value * g.log) * DROP
 
 
-def _aria2_by_alpha_twice(m, x, alpha, beta):
-    g = _power(m, x, alpha, beta)
+def _aria2_by_alpha_twice(ops, x, alpha, beta):
+    g = _power(ops, x, alpha, beta)
     above = (g.value * DROP) * (g.log * (g.log * DROP))
     return g.x * jnp.where(g.closed, g.value * g.softplus * g.softplus, above) * DROP
 
 
-def _aria2_slope_by_alpha(m, x, alpha, beta):
-    g = _power(m, x, alpha, beta)
-    product, rest = _product(m, g.a, alpha)
+def _aria2_slope_by_alpha(ops, x, alpha, beta):
+    g = _power(ops, x, alpha, beta)
+    product, rest = _product(ops, g.a, alpha)
     grown = ((product - 2) + rest) - g.e
     closed = (g.a * grown + (g.log * DROP) * (1 + grown)) / (1 + g.e)
     # Above zero it is E / (1 + E) times a difference with a root: log(1 + E) is 2 u (1 + r).
@@ -239,7 +241,7 @@ ARIA2 = Kernel(
 
 
 @activation(
-    formula=lambda m, x, beta=1.5: x * m.tanh(beta * m.log1p(m.exp(x))),
+    formula=lambda math, x, beta=1.5: x * math.tanh(beta * math.log1p(math.exp(x))),
     source="Misra, Beta Mish, github.com/digantamisra98/Beta-Mish",
     samples=({"beta": 1.5},),
     range=lambda beta=1.5: (
@@ -295,9 +297,9 @@ class _Tanh(NamedTuple):
     gate: Array
 
 
-def _tanh_of_softplus(m, x, beta) -> _Tanh:
-    g = _power(m, -x, 2 * beta, 1.0)
-    d, v = g.value * DROP, 0.5 * m.at_most(g.exponent, 1.0)
+def _tanh_of_softplus(ops, x, beta) -> _Tanh:
+    g = _power(ops, -x, 2 * beta, 1.0)
+    d, v = g.value * DROP, 0.5 * ops.at_most(g.exponent, 1.0)
     # (1 - D) / (1 + D), or its series in v where the dividend would cancel
     count = 9 if x.dtype == jnp.float32 else 18
     excess = v * v * polynomial(v * v, *reversed(TANH_SERIES[1:count]))
@@ -308,15 +310,15 @@ def _tanh_of_softplus(m, x, beta) -> _Tanh:
     return _Tanh(g, d, jnp.where(v < 0.5, near, far))
 
 
-def _beta_mish(m, x, beta):
-    t = _tanh_of_softplus(m, x, beta)
+def _beta_mish(ops, x, beta):
+    t = _tanh_of_softplus(ops, x, beta)
     return jnp.where(t.g.closed, x * t.gate, -t.g.x * t.gate * DROP)
 
 
-def _beta_mish_slope(m, x, beta):
-    t = _tanh_of_softplus(m, x, beta)
+def _beta_mish_slope(ops, x, beta):
+    t = _tanh_of_softplus(ops, x, beta)
     g, near, q, s = t.g, -t.g.x, 1 + t.g.e, 1 + t.d
-    steep = m.reused(4 * t.d / (s * s))
+    steep = ops.force_recompute(4 * t.d / (s * s))
     above = t.gate + beta * near * steep / q
     below = t.gate + beta * near * g.lifted * steep / q
     # Below zero the two cancel at a root. With u = tanh(log(1 + exp(x)) / 2) = e / (2 + e), and
@@ -334,7 +336,9 @@ def _beta_mish_slope(m, x, beta):
     if not isinstance(beta, float):
         return slope
     reach = 0.25 / max(1.0, 0.3 * beta)
-    return beside_root(_exact_beta_mish_slope, -0.1 / beta, -2 - 2 / beta, reach, beta)(m, x, slope)
+    return beside_root(_exact_beta_mish_slope, -0.1 / beta, -2 - 2 / beta, reach, beta)(
+        ops, x, slope
+    )
 
 
 def _exact_beta_mish_slope(x, beta):
@@ -347,27 +351,27 @@ def _terms(x):
     return 9 if x.dtype == jnp.float32 else 16
 
 
-def _beta_mish_curvature(m, x, beta):
-    t = _tanh_of_softplus(m, x, beta)
+def _beta_mish_curvature(ops, x, beta):
+    t = _tanh_of_softplus(ops, x, beta)
     g, near, q, s = t.g, -t.g.x, 1 + t.g.e, 1 + t.d
-    product, rest = _product(m, near, 2 * beta)
+    product, rest = _product(ops, near, 2 * beta)
     above = ((2 - product) - rest) + (product * (2 * t.d / s) + g.e * (2 + near))
     below = (2 + near) + g.e * (2 - product * (t.gate * DROP))
-    bend = jnp.where(g.closed, g.value * above, t.d * g.lifted * below)
-    return 4 * beta * bend / (q * q) / (s * s) * DROP
+    curvature = jnp.where(g.closed, g.value * above, t.d * g.lifted * below)
+    return 4 * beta * curvature / (q * q) / (s * s) * DROP
 
 
-def _beta_mish_by_beta(m, x, beta):
-    t = _tanh_of_softplus(m, x, beta)
+def _beta_mish_by_beta(ops, x, beta):
+    t = _tanh_of_softplus(ops, x, beta)
     g, s = t.g, 1 + t.d
     return -4 * g.x * jnp.where(g.closed, g.value * g.softplus, t.d * g.log) / (s * s) * DROP
 
 
-def _beta_mish_slope_by_beta(m, x, beta):
-    t = _tanh_of_softplus(m, x, beta)
+def _beta_mish_slope_by_beta(ops, x, beta):
+    t = _tanh_of_softplus(ops, x, beta)
     g, near = t.g, -t.g.x
     gate = jnp.where(g.closed, t.gate, t.gate * DROP)
-    product, rest = _product(m, near, 2 * beta)
+    product, rest = _product(ops, near, 2 * beta)
     rising = g.e + product * (2 * t.d / (1 + t.d))
     once, twice = ((1 - product) - rest) + rising, ((2 - product) - rest) + rising
     above = g.value * (near * twice + (g.log * DROP) * once)
@@ -379,8 +383,8 @@ def _beta_mish_slope_by_beta(m, x, beta):
     return jnp.where(g.closed, 4 * above / square, below) / (1 + g.e) * DROP
 
 
-def _beta_mish_by_beta_twice(m, x, beta):
-    t = _tanh_of_softplus(m, x, beta)
+def _beta_mish_by_beta_twice(ops, x, beta):
+    t = _tanh_of_softplus(ops, x, beta)
     g, s = t.g, 1 + t.d
     above, below = g.value * t.gate, t.d * t.gate
     squared = jnp.where(g.closed, above, below) * g.softplus * g.softplus

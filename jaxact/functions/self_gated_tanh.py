@@ -16,7 +16,7 @@ from .self_gated_logistic import lowest_value
 
 
 @activation(
-    formula=lambda m, x: x * m.tanh(m.log1p(m.exp(x))),
+    formula=lambda math, x: x * math.tanh(math.log1p(math.exp(x))),
     source="Misra, BMVC 2020, arXiv:1908.08681",
     range=lambda: (-0.30884341, math.inf),
     ulps=(4.0, 6.5, 7.0),
@@ -54,7 +54,7 @@ def mish(x: ArrayLike) -> Array:
 
 
 @activation(
-    formula=lambda m, x, beta=-0.25: x * m.tanh(m.log1p(m.exp(beta + x))),
+    formula=lambda math, x, beta=-0.25: x * math.tanh(math.log1p(math.exp(beta + x))),
     source="Misra, Mila, github.com/digantamisra98/Mila",
     samples=({"beta": -0.25}, {"beta": 0.25}),
     range=lambda beta=-0.25: (lowest_value(lambda x: x * _open(x + beta)), math.inf),
@@ -101,16 +101,16 @@ def _open(y: float) -> float:
     return math.tanh(math.log1p(math.exp(y)))
 
 
-def _mish(m, x):
-    return _mila(m, x, 0.0)
+def _mish(ops, x):
+    return _mila(ops, x, 0.0)
 
 
-def _mish_slope(m, x):
-    return _mila_slope(m, x, 0.0)
+def _mish_slope(ops, x):
+    return _mila_slope(ops, x, 0.0)
 
 
-def _mish_curvature(m, x):
-    return _mila_curvature(m, x, 0.0)
+def _mish_curvature(ops, x):
+    return _mila_curvature(ops, x, 0.0)
 
 
 def _plus(x, beta):
@@ -129,21 +129,21 @@ def _open_from(x):
     return 12.0 if x.dtype == jnp.float32 else 22.0
 
 
-def _mila(m, x, beta):
+def _mila(ops, x, beta):
     # x (1 - 2 / (n + 2)) where the gate is open, x w (1 - w (w + 1) / (n + 2)) where it is not: the
     # second factors round little, and w is used whole, so that XLA makes one loop of it
-    near = m.clamp(x, m.lowest(x, lift=LIFT) - beta, _open_from(x) - beta)
+    near = ops.clamp(x, ops.lowest(x, lift=LIFT) - beta, _open_from(x) - beta)
     y, low = _plus(near, beta)
-    lifted, is_open = m.exp(y, low, lift=LIFT), y > 0
+    lifted, is_open = ops.exp(y, low, lift=LIFT), y > 0
     w = lifted * DROP
     shut = jnp.where(is_open, 2.0, w * w + w) / (w * w + 2 * w + 2)
     product = jnp.where(is_open, x, near * lifted) * (1 - shut)
     return jnp.where(is_open, product, product * DROP)
 
 
-def _mila_slope(m, x, beta):
-    near = m.clamp(x, m.lowest(x, lift=LIFT) - beta, _open_from(x) - beta)
-    lifted = m.exp(*_plus(near, beta), lift=LIFT)
+def _mila_slope(ops, x, beta):
+    near = ops.clamp(x, ops.lowest(x, lift=LIFT) - beta, _open_from(x) - beta)
+    lifted = ops.exp(*_plus(near, beta), lift=LIFT)
     w = lifted * DROP
     d = w * w + 2 * w + 2
     slope = lifted * (4 * (1 + near) + w * ((6 + 4 * near) + w * (4 + w))) / (d * d) * DROP
@@ -184,30 +184,30 @@ class _Movement(NamedTuple):
         return first + self.times(second + self.e * (third + self.e * last)) * DROP
 
 
-def _movement(m, x, beta) -> _Movement:
-    limit = -m.lowest(x, lift=LIFT)
-    near = m.clamp(x, -limit - beta, limit - beta)
+def _movement(ops, x, beta) -> _Movement:
+    limit = -ops.lowest(x, lift=LIFT)
+    near = ops.clamp(x, -limit - beta, limit - beta)
     y, low = _plus(near, beta)
     up = y > 0
     falling = None if low is None else jnp.where(up, -low, low)
-    lifted, times = m.exponential(-m.absolute(y), falling, lift=LIFT)
+    lifted, times = ops.exponential(-ops.absolute(y), falling, lift=LIFT)
     e = lifted * DROP
     d = jnp.where(up, 1 + 2 * e * (1 + e), 2 + e * (2 + e))
     return _Movement(near, y, 0.0 if low is None else low, up, e, times, jnp.where(up, e, 1.0), d)
 
 
-def _mila_curvature(m, x, beta):
-    g = _movement(m, x, beta)
+def _mila_curvature(ops, x, beta):
+    g = _movement(ops, x, beta)
     return 4 * g.times(g.c * g.cubic(2, g.x) / (g.d * (g.d * g.d))) * DROP
 
 
-def _mila_by_beta(m, x, beta):
-    g = _movement(m, x, beta)
+def _mila_by_beta(ops, x, beta):
+    g = _movement(ops, x, beta)
     return g.x * (4 * g.times(g.c * (1 + g.e) / (g.d * g.d))) * DROP
 
 
-def _mila_slope_by_beta(m, x, beta):
-    g = _movement(m, x, beta)
+def _mila_slope_by_beta(ops, x, beta):
+    g = _movement(ops, x, beta)
     return 4 * g.times(g.c * g.cubic(1, g.x) / (g.d * (g.d * g.d))) * DROP
 
 
@@ -220,13 +220,13 @@ _TURN = {
 _W = 0.88922855912919436
 
 
-def _mila_by_beta_twice(m, x, beta):
-    g = _movement(m, x, beta)
-    before = m.distance(_TURN[x.dtype], m.at_most(g.y, 0.0)) - g.low
-    below = -_W * m.expm1(-m.at_most(before, -m.lowest(x)))
+def _mila_by_beta_twice(ops, x, beta):
+    g = _movement(ops, x, beta)
+    before = ops.distance(_TURN[x.dtype], ops.at_most(g.y, 0.0)) - g.low
+    below = -_W * ops.expm1(-ops.at_most(before, -ops.lowest(x)))
     below = below * (2 / _W + g.e * (2 * _W + 3 + 2 * g.e))
-    bend = jnp.where(g.up, g.cubic(0, 1.0), below)
-    return g.x * (4 * g.times(g.c * bend / (g.d * (g.d * g.d)))) * DROP
+    curvature = jnp.where(g.up, g.cubic(0, 1.0), below)
+    return g.x * (4 * g.times(g.c * curvature / (g.d * (g.d * g.d)))) * DROP
 
 
 MISH = Kernel(_mish, x=Kernel(_mish_slope, x=_mish_curvature))
@@ -238,7 +238,7 @@ MILA = Kernel(
 
 
 @activation(
-    formula=lambda m, x: x * m.tanh(x),
+    formula=lambda math, x: x * math.tanh(x),
     source="Roy, Manna, Dubey & Chaudhuri, arXiv:1901.05894",
     range=lambda: (0.0, math.inf),
     ulps=(3.0, 3.5, 6.0),
@@ -274,20 +274,20 @@ def lisht(x: ArrayLike) -> Array:
     return LISHT(x)
 
 
-def _lisht(m, x):
-    return x * m.tanh(x)
+def _lisht(ops, x):
+    return x * ops.tanh(x)
 
 
-def _lisht_slope(m, x):
-    a = m.at_most(m.absolute(x), -0.5 * m.lowest(x))
-    e, minus = m.exp_and_expm1(-2 * a)
+def _lisht_slope(ops, x):
+    a = ops.at_most(ops.absolute(x), -0.5 * ops.lowest(x))
+    e, minus = ops.exp_and_expm1(-2 * a)
     q = 1 + e
-    return m.with_sign((4 * a * e - minus * q) / (q * q), x)
+    return ops.with_sign((4 * a * e - minus * q) / (q * q), x)
 
 
-def _lisht_curvature(m, x):
-    a = m.absolute(m.reach(x, 2.0))
-    lifted = m.exp(-2 * a, lift=LIFT)
+def _lisht_curvature(ops, x):
+    a = ops.absolute(ops.reach(x, 2.0))
+    lifted = ops.exp(-2 * a, lift=LIFT)
     e = lifted * DROP
     q = 1 + e
     return 8 * lifted * ((1 - a) + e * (1 + a)) / (q * (q * q)) * DROP
@@ -297,7 +297,7 @@ LISHT = Kernel(_lisht, x=Kernel(_lisht_slope, x=_lisht_curvature))
 
 
 @activation(
-    formula=lambda m, x: x * m.tanh(m.exp(x)),
+    formula=lambda math, x: x * math.tanh(math.exp(x)),
     source="Liu & Di, TanhExp, arXiv:2003.09855; Fernandez & Mali, TeLU, arXiv:2402.02790",
     range=lambda: (-0.35328578, math.inf),
     ulps=(3.5, 5.5, 5.5),
@@ -338,21 +338,21 @@ def tanhexp(x: ArrayLike) -> Array:
 telu = tanhexp  # published twice
 
 
-def _tanhexp(m, x):
-    near = m.clamp(x, m.lowest(x, lift=LIFT), 3.1)  # from here on the gate rounds to 1
-    lifted = m.exp(near, lift=LIFT)
+def _tanhexp(ops, x):
+    near = ops.clamp(x, ops.lowest(x, lift=LIFT), 3.1)  # from here on the gate rounds to 1
+    lifted = ops.exp(near, lift=LIFT)
     w = lifted * DROP
     small = w < 0.5 * jnp.finfo(x.dtype).eps ** 0.5
-    gate = jnp.where(small, lifted, m.tanh(w) * 2.0**LIFT)
+    gate = jnp.where(small, lifted, ops.tanh(w) * 2.0**LIFT)
     return jnp.where(x > near, x, near * gate * DROP)
 
 
-def _tanhexp_slope(m, x):
+def _tanhexp_slope(ops, x):
     # tanh(w) + x w S, S = 1 / cosh(w)^2; far below, w S (x + sinh(2 w) / (2 w)), to keep the root
-    near = m.clamp(x, m.lowest(x, lift=LIFT), 3.1)
-    lifted = m.exp(near, lift=LIFT)
+    near = ops.clamp(x, ops.lowest(x, lift=LIFT), 3.1)
+    lifted = ops.exp(near, lift=LIFT)
     w = lifted * DROP
-    e, minus = m.exp_and_expm1(-2 * w)
+    e, minus = ops.exp_and_expm1(-2 * w)
     q = 1 + e
     terms = 6 if x.dtype == jnp.float32 else 11
     square = 4 * w * w
@@ -364,18 +364,18 @@ def _tanhexp_slope(m, x):
     return jnp.where(x > near, 1.0, jnp.where(near < -0.5, below, above) / (q * q) * DROP)
 
 
-def _tanhexp_curvature(m, x):
+def _tanhexp_curvature(ops, x):
     # w S (2 + x - 2 x w tanh(w)), where the exponent -2 w takes two parts, and 2 x w above zero
-    limit = -m.lowest(x, lift=LIFT)
-    near = m.clamp(x, -limit, math.log(limit / 2))
-    lifted = m.exp(near, lift=LIFT)
-    high, low = _growth(m, m.at_least(near, 0.0))
+    limit = -ops.lowest(x, lift=LIFT)
+    near = ops.clamp(x, -limit, math.log(limit / 2))
+    lifted = ops.exp(near, lift=LIFT)
+    high, low = _growth(ops, ops.at_least(near, 0.0))
     up = near > 0
     w = jnp.where(up, high, lifted * DROP)
-    falling = m.exp(-2 * w, jnp.where(up, -2 * low, 0.0), lift=LIFT)
+    falling = ops.exp(-2 * w, jnp.where(up, -2 * low, 0.0), lift=LIFT)
     e = falling * DROP
     q = 1 + e
-    product, rest = m.product(near, w)
+    product, rest = ops.product(near, w)
     above = ((2 - 2 * product) + near) + (4 * product * e / q - 2 * (rest + near * low))
     below = (2 + near) - 2 * product * ((1 - e) / q)
     return lifted * falling * jnp.where(up, above, below) / (q * q) * (4 * DROP) * DROP
@@ -384,20 +384,20 @@ def _tanhexp_curvature(m, x):
 _LN2, _LN2_REST = math.log(2), 2.3190468138462996e-17
 
 
-def _growth(m, x):
+def _growth(ops, x):
     """exp(x) in two parts, for x from 0 to 8."""
     n = jnp.round(x * (1 / _LN2))
     coarse = round(_LN2 * 2**15) / 2**15  # n * coarse is exact
     first, second = x - n * coarse, n * (_LN2 - coarse + _LN2_REST)
     r = first - second
     rest = (first - r) - second
-    square, square_rest = m.product(r, r)
+    square, square_rest = ops.product(r, r)
     last = 9 if x.dtype == jnp.float32 else 15
     tail = r * square * polynomial(r, *(1 / math.factorial(k) for k in range(last, 2, -1)))
-    high = scale = m.short(m.exp(n * _LN2), 4)  # a power of two
+    high = scale = ops.short(ops.exp(n * _LN2), 4)  # a power of two
     low = scale * (rest * (1 + r) + 0.5 * square_rest)
     for term in (r, 0.5 * square, tail):
-        high, lost = m.sum_in_two_parts(high, scale * term)
+        high, lost = ops.fast_two_sum(high, scale * term)
         low = low + lost
     return high, low
 

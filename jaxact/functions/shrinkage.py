@@ -14,7 +14,7 @@ from .._derivatives import FromMask, FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x, lambd=0.5: m.where(m.abs(x) > lambd, x, 0 * x),
+    formula=lambda math, x, lambd=0.5: math.where(math.abs(x) > lambd, x, 0 * x),
     source="Donoho & Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 1994",
     samples=({"lambd": 0.5}, {"lambd": 0.1}),
     kinks=lambda lambd=0.5: {-lambd: 0.0, lambd: 0.0},
@@ -66,23 +66,23 @@ def _require_not_negative(name: str, lambd: ArrayLike) -> None:
         require(lambd >= 0, f"jaxact.{name}", "lambd", lambd, "not be negative")
 
 
-def _hard_shrink(m, x, lambd):
+def _hard_shrink(ops, x, lambd):
     return jnp.where(jnp.abs(x) <= rounded_down(lambd, x), jnp.zeros_like(x), x)
 
 
-def _is_large(m, x, lambd):
+def _is_large(ops, x, lambd):
     return jnp.abs(x) > rounded_down(lambd, x)
 
 
-def _one_if_large(m, x, lambd):
-    return jnp.where(_is_large(m, x, lambd), 1.0, 0.0)
+def _one_if_large(ops, x, lambd):
+    return jnp.where(_is_large(ops, x, lambd), 1.0, 0.0)
 
 
-def _one_if_not_zero(m, y, lambd):
+def _one_if_not_zero(ops, y, lambd):
     return jnp.where(jnp.abs(y) > 0, 1.0, 0.0)
 
 
-_MASK = FromMask(_is_large, lambda m, mask, lambd: jnp.where(mask, 1.0, 0.0))
+_MASK = FromMask(_is_large, lambda ops, mask, lambd: jnp.where(mask, 1.0, 0.0))
 
 HARD_SHRINK = Kernel(
     _hard_shrink,
@@ -94,8 +94,8 @@ HARD_SHRINK = Kernel(
 
 
 @activation(
-    formula=lambda m, x, lambd=0.5: m.where(
-        x > lambd, x - lambd, m.where(x < -lambd, x + lambd, 0 * x)
+    formula=lambda math, x, lambd=0.5: math.where(
+        x > lambd, x - lambd, math.where(x < -lambd, x + lambd, 0 * x)
     ),
     source="Donoho & Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 1994",
     samples=({"lambd": 0.5}, {"lambd": 0.1}),
@@ -138,15 +138,17 @@ def soft_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
     return SOFT_SHRINK(x, lambd)
 
 
-def _soft_shrink(m, x, lambd):
-    rest = -m.distance(two_parts(lambd, x), jnp.abs(x))  # its sign is exact, also at the threshold
-    return jnp.where(rest <= 0, jnp.zeros_like(x), m.with_sign(rest, x))
+def _soft_shrink(ops, x, lambd):
+    rest = -ops.distance(
+        two_parts(lambd, x), jnp.abs(x)
+    )  # its sign is exact, also at the threshold
+    return jnp.where(rest <= 0, jnp.zeros_like(x), ops.with_sign(rest, x))
 
 
 SOFT_SHRINK = Kernel(
     _soft_shrink,
     x=_one_if_large,
-    lambd=lambda m, x, lambd: jnp.where(_is_large(m, x, lambd), -jnp.sign(x), 0.0),
+    lambd=lambda ops, x, lambd: jnp.where(_is_large(ops, x, lambd), -jnp.sign(x), 0.0),
     # Where lambd is no short number, an output may be too small for 16 bits, and look like 0.
     output=FromOutput(
         _one_if_not_zero, exact=True, holds=lambda lambd: lambd >= 0 and is_short(lambd)
@@ -156,7 +158,7 @@ SOFT_SHRINK = Kernel(
 
 
 @activation(
-    formula=lambda m, x: x - m.tanh(x),
+    formula=lambda math, x: x - math.tanh(x),
     source="elementary; torch.nn.Tanhshrink",
     ulps=(3.5, 5.5, 6.0),
     elsewhere={"torch:tanhshrink": {}, "keras:tanh_shrink": {}},
@@ -219,28 +221,28 @@ def _convergent(levels: int) -> tuple[list[float], list[float]]:
 _CONVERGENTS = {4: _convergent(5), 8: _convergent(9)}  # by the size of a number, for abs(x) < 1
 
 
-def _tanh_shrink(m, x):
-    a = m.absolute(x)
+def _tanh_shrink(ops, x):
+    a = ops.absolute(x)
     series, scale = _CONVERGENTS[x.dtype.itemsize]
-    small = m.at_most(a, 1.0)
+    small = ops.at_most(a, 1.0)
     w = small * small
-    near = m.at_most(a, 25.0)  # exp(-50) is nothing beside 1
-    e = m.exp(-2 * near)
+    near = ops.at_most(a, 25.0)  # exp(-50) is nothing beside 1
+    e = ops.exp(-2 * near)
     cube = small * w
     above = jnp.where(a < 1, cube * w * polynomial(w, *series), (a - 1) + e * (near + 1))
     ratio = above / jnp.where(a < 1, polynomial(w, *scale), 1 + e)
-    return m.with_sign(jnp.where(a < 1, cube * (1 / 3) - ratio, ratio), x)
+    return ops.with_sign(jnp.where(a < 1, cube * (1 / 3) - ratio, ratio), x)
 
 
-def _tanh_shrink_slope(m, x):
-    t = m.tanh(x)
+def _tanh_shrink_slope(ops, x):
+    t = ops.tanh(x)
     return t * t
 
 
-def _tanh_shrink_curvature(m, x):
-    lifted, minus = m.exp_and_expm1(-m.absolute(m.reach(2 * x)), lift=LIFT)
+def _tanh_shrink_curvature(ops, x):
+    lifted, minus = ops.exp_and_expm1(-ops.absolute(ops.reach(2 * x)), lift=LIFT)
     q = 1 + lifted * DROP
-    return m.with_sign(8 * lifted * -minus / (q * (q * q)) * DROP, x)
+    return ops.with_sign(8 * lifted * -minus / (q * (q * q)) * DROP, x)
 
 
 TANH_SHRINK = Kernel(_tanh_shrink, x=Kernel(_tanh_shrink_slope, x=_tanh_shrink_curvature))

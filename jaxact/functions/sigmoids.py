@@ -15,7 +15,7 @@ from .._derivatives import FromOutput, Kernel
 
 
 @activation(
-    formula=lambda m, x: 1 / (1 + m.exp(-x)),
+    formula=lambda math, x: 1 / (1 + math.exp(-x)),
     source="Verhulst, 1845; Rumelhart, Hinton & Williams, Nature 1986",
     range=lambda: (0.0, 1.0),
     ulps=(2.5, 4.5, 5.5),
@@ -52,31 +52,31 @@ def sigmoid(x: ArrayLike) -> Array:
     return SIGMOID(x)
 
 
-def _sigmoid(m, x):
-    return 1 / (1 + m.exp(m.clamp(-x, m.lowest(x), m.highest(x))))
+def _sigmoid(ops, x):
+    return 1 / (1 + ops.exp(ops.clamp(-x, ops.lowest(x), ops.highest(x))))
 
 
-def _sigmoid_slope(m, x):
-    gate = m.decay(m.reach(x))
+def _sigmoid_slope(ops, x):
+    gate = ops.decay(ops.reach(x))
     q = 1 + gate.e
     return gate.lifted / (q * q) * DROP
 
 
-def _sigmoid_curvature(m, x):
-    lifted, minus = m.exp_and_expm1(-m.absolute(m.reach(x)), lift=LIFT)
+def _sigmoid_curvature(ops, x):
+    lifted, minus = ops.exp_and_expm1(-ops.absolute(ops.reach(x)), lift=LIFT)
     q = 1 + lifted * DROP
-    return m.with_sign(lifted * -minus / (q * (q * q)) * DROP, -x)
+    return ops.with_sign(lifted * -minus / (q * (q * q)) * DROP, -x)
 
 
 SIGMOID = Kernel(
     _sigmoid,
     x=Kernel(_sigmoid_slope, x=_sigmoid_curvature),
-    output=FromOutput(lambda m, y: y * (1 - y)),
+    output=FromOutput(lambda ops, y: y * (1 - y)),
 )
 
 
 @activation(
-    formula=lambda m, x: m.tanh(x),
+    formula=lambda math, x: math.tanh(x),
     source="elementary; recommended, scaled, by LeCun, Bottou, Orr & Mueller, Efficient BackProp, "
     "1998",
     range=lambda: (-1.0, 1.0),
@@ -114,31 +114,31 @@ def tanh(x: ArrayLike) -> Array:
     return TANH(x)
 
 
-def _tanh(m, x):
-    return m.tanh(x)
+def _tanh(ops, x):
+    return ops.tanh(x)
 
 
-def _tanh_slope(m, x):
-    gate = m.decay(m.reach(2 * x))
+def _tanh_slope(ops, x):
+    gate = ops.decay(ops.reach(2 * x))
     q = 1 + gate.e
     return 4 * gate.lifted / (q * q) * DROP
 
 
-def _tanh_curvature(m, x):
-    lifted, minus = m.exp_and_expm1(-m.absolute(m.reach(2 * x)), lift=LIFT)
+def _tanh_curvature(ops, x):
+    lifted, minus = ops.exp_and_expm1(-ops.absolute(ops.reach(2 * x)), lift=LIFT)
     q = 1 + lifted * DROP
-    return m.with_sign(8 * lifted * -minus / (q * (q * q)) * DROP, -x)
+    return ops.with_sign(8 * lifted * -minus / (q * (q * q)) * DROP, -x)
 
 
 TANH = Kernel(
     _tanh,
     x=Kernel(_tanh_slope, x=_tanh_curvature),
-    output=FromOutput(lambda m, y: (1 - y) * (1 + y)),
+    output=FromOutput(lambda ops, y: (1 - y) * (1 + y)),
 )
 
 
 @activation(
-    formula=lambda m, x: x / (1 + m.abs(x)),
+    formula=lambda math, x: x / (1 + math.abs(x)),
     source="Bergstra, Desjardins, Lamblin & Bengio, Quadratic polynomials learn better image "
     "features, technical report 1337, Université de Montréal, 2009",
     kinks=lambda: {0.0: 1.0},
@@ -179,36 +179,36 @@ def soft_sign(x: ArrayLike) -> Array:
     return SOFT_SIGN(x)
 
 
-def _soft_sign(m, x):
-    a = m.at_most(m.absolute(x), 2.0**60)  # beyond, the quotient is 1; and inf / inf is not
-    return m.with_sign(a, x) / (1 + a)
+def _soft_sign(ops, x):
+    a = ops.at_most(ops.absolute(x), 2.0**60)  # beyond, the quotient is 1; and inf / inf is not
+    return ops.with_sign(a, x) / (1 + a)
 
 
-def _soft_sign_slope(m, x):
-    q = 1 + m.absolute(x)
+def _soft_sign_slope(ops, x):
+    q = 1 + ops.absolute(x)
     return 1 / (q * q)
 
 
-def _soft_sign_curvature(m, x):
-    q = 1 + m.absolute(x)
-    return jnp.where(x == 0, 0.0, m.with_sign(2 / (q * (q * q)), -x))
+def _soft_sign_curvature(ops, x):
+    q = 1 + ops.absolute(x)
+    return jnp.where(x == 0, 0.0, ops.with_sign(2 / (q * (q * q)), -x))
 
 
-def _soft_sign_third(m, x):
-    q = 1 + m.absolute(x)
+def _soft_sign_third(ops, x):
+    q = 1 + ops.absolute(x)
     return 6 / (q * q) / (q * q)
 
 
 SOFT_SIGN = Kernel(
     _soft_sign,
     x=Kernel(_soft_sign_slope, x=Kernel(_soft_sign_curvature, x=_soft_sign_third)),
-    output=FromOutput(lambda m, y: (1 - m.absolute(y)) ** 2),
+    output=FromOutput(lambda ops, y: (1 - ops.absolute(y)) ** 2),
 )
 
 
 @activation(
-    formula=lambda m, x, mu=0.707107, sigma=0.282095: (
-        m.erfc(-(x - mu) / (sigma * m.sqrt(m.number("2")))) / 2
+    formula=lambda math, x, mu=0.707107, sigma=0.282095: (
+        math.erfc(-(x - mu) / (sigma * math.sqrt(math.number("2")))) / 2
     ),
     source="Ma et al., Mega, arXiv:2209.10655, with the constants of its implementations",
     samples=({"mu": 0.707107, "sigma": 0.282095}, {"mu": -0.3, "sigma": 1.7}),
@@ -257,74 +257,74 @@ def laplace(x: ArrayLike, mu: ArrayLike = 0.707107, sigma: ArrayLike = 0.282095)
     return LAPLACE(x, mu, sigma)
 
 
-def _standardized(m, x, mu, sigma):
+def _standardized(ops, x, mu, sigma):
     """u = (x - mu) / sigma: whether it is negative, and its magnitude in two parts."""
     reach = normal.farthest(x) * sigma
-    distance, rest = m.difference(m.clamp(x, mu - reach, mu + reach), mu)
-    u, low = m.quotient(distance, sigma)
+    distance, rest = ops.difference(ops.clamp(x, mu - reach, mu + reach), mu)
+    u, low = ops.quotient(distance, sigma)
     low = rest / sigma if low is None else low + rest / sigma
     below = jnp.signbit(u)
-    return below, *m.sum_in_two_parts(m.absolute(u), jnp.where(below, -low, low))
+    return below, *ops.fast_two_sum(ops.absolute(u), jnp.where(below, -low, low))
 
 
-def _laplace(m, x, mu, sigma):
-    below, a, low = _standardized(m, x, mu, sigma)
-    tail = normal.tail(m, a, low) * DROP
+def _laplace(ops, x, mu, sigma):
+    below, a, low = _standardized(ops, x, mu, sigma)
+    tail = normal.tail(ops, a, low) * DROP
     return jnp.where(below, tail, 1 - tail)
 
 
-def _laplace_density(m, a, low, sigma):
-    return normal.density(m, a, low) * (1 / math.sqrt(2 * math.pi) / sigma)
+def _laplace_density(ops, a, low, sigma):
+    return normal.density(ops, a, low) * (1 / math.sqrt(2 * math.pi) / sigma)
 
 
-def _laplace_slope(m, x, mu, sigma):
-    _, a, low = _standardized(m, x, mu, sigma)
-    return _laplace_density(m, a, low, sigma) * DROP
+def _laplace_slope(ops, x, mu, sigma):
+    _, a, low = _standardized(ops, x, mu, sigma)
+    return _laplace_density(ops, a, low, sigma) * DROP
 
 
-def _laplace_curvature(m, x, mu, sigma):
-    return _laplace_fall(m, x, mu, sigma) / sigma * DROP
+def _laplace_curvature(ops, x, mu, sigma):
+    return _laplace_fall(ops, x, mu, sigma) / sigma * DROP
 
 
-def _laplace_fall(m, x, mu, sigma):
+def _laplace_fall(ops, x, mu, sigma):
     """2^LIFT times the curvature times sigma."""
-    below, a, low = _standardized(m, x, mu, sigma)
-    y = a * _laplace_density(m, a, low, sigma)
+    below, a, low = _standardized(ops, x, mu, sigma)
+    y = a * _laplace_density(ops, a, low, sigma)
     return jnp.where(below, y, -y)
 
 
-def _laplace_third(m, x, mu, sigma):
-    return _laplace_turn(m, x, mu, sigma) / (sigma * sigma) * DROP
+def _laplace_third(ops, x, mu, sigma):
+    return _laplace_turn(ops, x, mu, sigma) / (sigma * sigma) * DROP
 
 
-def _laplace_turn(m, x, mu, sigma):
+def _laplace_turn(ops, x, mu, sigma):
     """2^LIFT times the third derivative times sigma^2."""
-    _, a, low = _standardized(m, x, mu, sigma)
-    return ((a - 1) + low) * (a + 1) * _laplace_density(m, a, low, sigma)
+    _, a, low = _standardized(ops, x, mu, sigma)
+    return ((a - 1) + low) * (a + 1) * _laplace_density(ops, a, low, sigma)
 
 
-def _laplace_by_mu(m, x, mu, sigma):
-    return -_laplace_slope(m, x, mu, sigma)
+def _laplace_by_mu(ops, x, mu, sigma):
+    return -_laplace_slope(ops, x, mu, sigma)
 
 
-def _laplace_slope_by_mu(m, x, mu, sigma):
-    return -_laplace_curvature(m, x, mu, sigma)
+def _laplace_slope_by_mu(ops, x, mu, sigma):
+    return -_laplace_curvature(ops, x, mu, sigma)
 
 
-def _laplace_by_sigma(m, x, mu, sigma):
-    return _laplace_fall(m, x, mu, sigma) * DROP
+def _laplace_by_sigma(ops, x, mu, sigma):
+    return _laplace_fall(ops, x, mu, sigma) * DROP
 
 
-def _laplace_slope_by_sigma(m, x, mu, sigma):
-    return _laplace_turn(m, x, mu, sigma) / sigma * DROP
+def _laplace_slope_by_sigma(ops, x, mu, sigma):
+    return _laplace_turn(ops, x, mu, sigma) / sigma * DROP
 
 
-def _laplace_by_sigma_twice(m, x, mu, sigma):
-    below, a, low = _standardized(m, x, mu, sigma)
+def _laplace_by_sigma_twice(ops, x, mu, sigma):
+    below, a, low = _standardized(ops, x, mu, sigma)
     root, root_rest = math.sqrt(2), -9.667293313452913e-17
-    distance, rest = m.difference(a, root)
-    bend = a * ((distance + (rest + (low - root_rest))) * (a + root))
-    y = bend * _laplace_density(m, a, low, sigma) / sigma * DROP
+    distance, rest = ops.difference(a, root)
+    curvature = a * ((distance + (rest + (low - root_rest))) * (a + root))
+    y = curvature * _laplace_density(ops, a, low, sigma) / sigma * DROP
     return jnp.where(below, y, -y)
 
 
@@ -342,7 +342,7 @@ LAPLACE = Kernel(
 
 
 @activation(
-    formula=lambda m, x, p: m.log((1 + m.exp(p * x)) / (1 + m.exp(p * (x - 1)))) / p,
+    formula=lambda math, x, p: math.log((1 + math.exp(p * x)) / (1 + math.exp(p * (x - 1)))) / p,
     source="Klimek & Perelstein, arXiv:1810.11509",
     samples=({"p": 5.0}, {"p": 20.0}),
     range=lambda p: (0.0, 1.0),
@@ -386,56 +386,56 @@ def soft_clipping(x: ArrayLike, p: float) -> Array:
     return SOFT_CLIPPING(x, p)
 
 
-def _mirrored(m, x, p, less: Callable[[Array], Array] | None = None):
+def _mirrored(ops, x, p, less: Callable[[Array], Array] | None = None):
     """Whether x > 1/2, y = x or else 1 - x, 2^LIFT exp(-abs(p y)), and e = exp(p (y - 1)).
 
     For y < 0 the exponent may be `less(e)` less.
     """
-    near = m.clamp(x, -(2.0**60), 2.0**60)
+    near = ops.clamp(x, -(2.0**60), 2.0**60)
     upper = near > 0.5
-    high, low = m.difference(near, 1.0)
+    high, low = ops.difference(near, 1.0)
     y = jnp.where(upper, -high, near)
-    closer = m.reach(y, p)
-    product, rest = m.product(closer, p)
+    closer = ops.reach(y, p)
+    product, rest = ops.product(closer, p)
     low = p * jnp.where(upper & (closer == y), -low, 0.0)
     rest = low if rest is None else low + rest
-    e = m.exp(m.at_least(p * (y - 1), m.lowest(x)))
+    e = ops.exp(ops.at_least(p * (y - 1), ops.lowest(x)))
     below = rest if less is None else rest - less(e)
-    lifted = m.exp(-m.absolute(product), jnp.where(product < 0, below, -rest), lift=LIFT)
+    lifted = ops.exp(-ops.absolute(product), jnp.where(product < 0, below, -rest), lift=LIFT)
     return upper, y, lifted, e
 
 
-def _soft_clipping(m, x, p):
+def _soft_clipping(ops, x, p):
     share, small = math.exp(-p), 0.03 if x.dtype == jnp.float32 else 0.001
 
     def less(e):
         """-log((1 - exp(-p)) / (1 + e)), in the exponent a rounding less than as a factor."""
-        e = m.at_most(e, small)
+        e = ops.at_most(e, small)
         return e * polynomial(-e, *(1 / k for k in range(5, 0, -1))) - math.log1p(-share)
 
     slight = share < small
-    upper, y, lifted, e = _mirrored(m, x, p, less if slight else None)
+    upper, y, lifted, e = _mirrored(ops, x, p, less if slight else None)
     below = y < 0
     first = lifted if slight else jnp.where(below, lifted * (-math.expm1(-p) / (1 + e)), lifted)
-    logarithm = m.log1p(first, first * DROP)
-    inside = y + (logarithm - m.log1p(e * 2.0**LIFT, e)) / p * DROP
+    logarithm = ops.log1p(first, first * DROP)
+    inside = y + (logarithm - ops.log1p(e * 2.0**LIFT, e)) / p * DROP
     part = jnp.where(below, logarithm / p * DROP, inside)
     return jnp.where(upper, 1 - part, part)
 
 
-def _soft_clipping_slope(m, x, p):
-    _, y, lifted, e = _mirrored(m, x, p)
+def _soft_clipping_slope(ops, x, p):
+    _, y, lifted, e = _mirrored(ops, x, p)
     top = jnp.where(y < 0, lifted * DROP, 1.0)
     return -math.expm1(-p) * top / ((1 + lifted * DROP) * (1 + e))
 
 
-def _soft_clipping_curvature(m, x, p):
+def _soft_clipping_curvature(ops, x, p):
     """p times the slope times sigmoid(-p x) - sigmoid(p (x - 1)), with its root at 1/2 kept."""
-    upper, y, lifted, e = _mirrored(m, x, p)
+    upper, y, lifted, e = _mirrored(ops, x, p)
     q = (1 + lifted * DROP) * (1 + e)
-    distance = -m.expm1(m.clamp(p * (2 * y - 1), m.lowest(x), 0.0))
-    bend = -p * math.expm1(-p) * (lifted * distance) / (q * q) * DROP
-    return jnp.where(upper, -bend, bend)
+    distance = -ops.expm1(ops.clamp(p * (2 * y - 1), ops.lowest(x), 0.0))
+    curvature = -p * math.expm1(-p) * (lifted * distance) / (q * q) * DROP
+    return jnp.where(upper, -curvature, curvature)
 
 
 SOFT_CLIPPING = Kernel(_soft_clipping, x=Kernel(_soft_clipping_slope, x=_soft_clipping_curvature))

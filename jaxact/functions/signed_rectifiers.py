@@ -10,13 +10,13 @@ from jax.typing import ArrayLike
 
 from .._arguments import axis_index, real
 from .._catalog import activation
-from .._derivatives import Kernel, scale
-from .._whole import whole
+from .._derivatives import Kernel, scale_tangent
+from .._opaque_call import opaque_call
 
 
 @activation(
-    formula=lambda m, xs: (
-        [m.where(x > 0, x, 0 * x) for x in xs] + [m.where(x < 0, -x, 0 * x) for x in xs]
+    formula=lambda math, xs: (
+        [math.where(x > 0, x, 0 * x) for x in xs] + [math.where(x < 0, -x, 0 * x) for x in xs]
     ),
     source="Shang, Sohn, Almeida & Lee, ICML 2016, arXiv:1603.05201",
     kind="axis",
@@ -67,15 +67,15 @@ def _both_parts(axis: int, x: Array) -> Array:
 def _both_parts_jvp(axis: int, primals, tangents):
     (x,), (t,) = primals, tangents
     sign = (x > 0).astype(jnp.int8) - (x < 0).astype(jnp.int8)
-    parts = [scale(slope, (), (sign,), (), t, x.dtype) for slope in (_RISING, _FALLING)]
-    return whole(_both_parts, (axis,), x), jnp.concatenate(parts, axis)
+    parts = [scale_tangent(slope, (), (sign,), (), t, x.dtype) for slope in (_RISING, _FALLING)]
+    return opaque_call(_both_parts, (axis,), x), jnp.concatenate(parts, axis)
 
 
-def _slope_of_positive_part(m, sign):
+def _slope_of_positive_part(ops, sign):
     return jnp.where(sign > 0, 1.0, 0.0)
 
 
-def _slope_of_negative_part(m, sign):
+def _slope_of_negative_part(ops, sign):
     return jnp.where(sign < 0, -1.0, 0.0)
 
 
@@ -86,8 +86,9 @@ _crelu = jax.jit(_both_parts, static_argnums=0)
 
 
 @activation(
-    formula=lambda m, xs: [
-        m.where(x < 0, x, 0 * x) if i % 2 else m.where(x > 0, x, 0 * x) for i, x in enumerate(xs)
+    formula=lambda math, xs: [
+        math.where(x < 0, x, 0 * x) if i % 2 else math.where(x > 0, x, 0 * x)
+        for i, x in enumerate(xs)
     ],
     source="Eidnes & Nøkland, arXiv:1709.04054",
     kind="axis",
@@ -139,11 +140,11 @@ def _alternating_parts(axis: int, x: Array) -> Array:
 @_alternating_parts.defjvp
 def _alternating_parts_jvp(axis: int, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = whole(_alternating_parts, (axis,), x)
-    return y, scale(_PASSING, (), (y,), (), t, y.dtype)
+    y = opaque_call(_alternating_parts, (axis,), x)
+    return y, scale_tangent(_PASSING, (), (y,), (), t, y.dtype)
 
 
-def _slope_of_alternating_parts(m, y):
+def _slope_of_alternating_parts(ops, y):
     return jnp.where(jnp.abs(y) > 0, 1.0, 0.0)
 
 

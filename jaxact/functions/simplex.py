@@ -19,10 +19,10 @@ from jax.nn import one_hot as one_hot
 from jax.typing import ArrayLike
 
 from .._arguments import Axis, as_array, axis_indices, broadcast, real, static
-from .._arithmetic import DROP, LIFT, polynomial, two_parts, unseen
+from .._arithmetic import DROP, LIFT, opaque_constant, polynomial, two_parts
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
-from .._whole import linear, whole
+from .._opaque_call import linear_call, opaque_call
 
 _of_jax = jax.nn.softmax  # as it is now: a program may put ours in its place
 
@@ -30,13 +30,13 @@ _of_jax = jax.nn.softmax  # as it is now: a program may put ours in its place
 _rule_is_asked_for = getattr(getattr(jax, "softmax_custom_jvp", None), "get_local", lambda: None)
 
 
-def _softmax_formula(m, xs):
-    total = sum(map(m.exp, xs))
-    return [m.exp(x) / total for x in xs]
+def _softmax_formula(math, xs):
+    total = sum(map(math.exp, xs))
+    return [math.exp(x) / total for x in xs]
 
 
-def _log_softmax_formula(m, xs):
-    logarithm = m.log(sum(map(m.exp, xs)))
+def _log_softmax_formula(math, xs):
+    logarithm = math.log(sum(map(math.exp, xs)))
     return [x - logarithm for x in xs]
 
 
@@ -132,7 +132,7 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
 
 
 @activation(
-    formula=lambda m, xs: _softmax_formula(m, [-x for x in xs]),
+    formula=lambda math, xs: _softmax_formula(math, [-x for x in xs]),
     source="softmax of the negative: Bridle, NIPS 1989",
     kind="axis",
     range=lambda: (0.0, 1.0),
@@ -332,19 +332,19 @@ class _Rows(NamedTuple):
     lifted: Array
 
 
-def _rows(m: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
+def _rows(ops: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
     wide = compute_dtype(x)
     short = x.dtype != wide  # so is the result: the last places of float32 are rounded off
     if x.dtype.itemsize == 1:
-        x = m.widen(x, wide)  # not all formats of 8 bits have an infinity
+        x = ops.widen(x, wide)  # not all formats of 8 bits have an infinity
     top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)  # before XLA has written x out wide
     if x.dtype != wide:
-        x, top = m.widen(x, wide), m.widen(top, wide)
+        x, top = ops.widen(x, wide), ops.widen(top, wide)
     top = jnp.where(top == -jnp.inf, 0.0, top)
     high = x - top
-    lowest = m.lowest(high, lift=LIFT)
+    lowest = ops.lowest(high, lift=LIFT)
     low = None if short else _lost(x, top, high)
-    lifted = m.exp(m.at_least(high, lowest), low, lift=LIFT)
+    lifted = ops.exp(ops.at_least(high, lowest), low, lift=LIFT)
     return _Rows(top, high, jnp.where(high < lowest, 0.0, lifted))
 
 
@@ -367,7 +367,7 @@ def _sum(rows: _Rows, axes: tuple[int, ...]) -> tuple[Array, Array]:
     length = count if isinstance(count, int) else _USUAL_LENGTH
     bits = max(0, min(info.nmant - 1, info.nmant + 1 - length.bit_length()))
     # Behind a barrier, or XLA would take adding and subtracting a number for nothing.
-    magic = unseen(1.5 * 2.0 ** (info.nmant - bits + LIFT), rows.lifted)
+    magic = opaque_constant(1.5 * 2.0 ** (info.nmant - bits + LIFT), rows.lifted)
     multiples = (rows.lifted + magic) - magic
     high, low = (jnp.sum(a, axes, keepdims=True) for a in (multiples, rows.lifted - multiples))
     return high * DROP, low * DROP
@@ -390,17 +390,17 @@ _ATANH = tuple(2 / (2 * k + 3) for k in range(11, -1, -1))  # (2 atanh(z) - 2 z)
 
 
 def _log_of_mean_in_parts(
-    m: Any, high: Array, low: Array, count: Array | float
+    ops: Any, high: Array, low: Array, count: Array | float
 ) -> tuple[Array, ...]:
     """log((high + low) / count), in parts that all count where the largest cancel with others.
 
     It is that of a power of two, and of what is left, by 2 atanh(z) = log((1 + z) / (1 - z)).
     """
-    power = m.short((high + low) / count, 1)
+    power = ops.short((high + low) / count, 1)
     exponent, nearest = jnp.round(jnp.log2(power)), count * power
-    difference, difference_low = _total(m, high, -nearest, low)
-    total, total_low = _total(m, high, nearest, low)
-    z, z_low = m.quotient(difference, total)
+    difference, difference_low = _total(ops, high, -nearest, low)
+    total, total_low = _total(ops, high, nearest, low)
+    z, z_low = ops.quotient(difference, total)
     z_low = z_low + (difference_low - z * total_low) / total
     square = z * z
     series = polynomial(square, *_ATANH[-6 if z.dtype == jnp.float32 else 0 :])
@@ -409,48 +409,48 @@ def _log_of_mean_in_parts(
     return exponent * _LN2_HIGH, 2 * z, exponent * ln2_low, rest
 
 
-def _total(m: Any, first: Array, *others: Array) -> tuple[Array, Array]:
+def _total(ops: Any, first: Array, *others: Array) -> tuple[Array, Array]:
     """The sum of some numbers, and what rounding took from it."""
     total, low = first, jnp.zeros_like(first)
     for other in others:
-        total, rest = m.difference(total, -other)
+        total, rest = ops.difference(total, -other)
         low = low + rest
     return total, low
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _probabilities(axes: tuple[int, ...], x: Array) -> Array:
-    def compute(m, x):
-        lifted = _rows(m, x, axes).lifted
+    def compute(ops, x):
+        lifted = _rows(ops, x, axes).lifted
         total = jnp.sum(lifted, axes, keepdims=True)
         y = lifted / jnp.where(total == 0, 1.0, total)
-        return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
+        return y if y.dtype == x.dtype else ops.narrow(y, x.dtype)
 
     return on_platform(compute, x)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
-    def compute(m, x):
-        rows = _rows(m, x, axes)
+    def compute(ops, x):
+        rows = _rows(ops, x, axes)
         total = _log_of_sum(rows, axes)
         y = rows.high - jnp.where(total == -jnp.inf, 0.0, total)
-        return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
+        return y if y.dtype == x.dtype else ops.narrow(y, x.dtype)
 
     return on_platform(compute, x)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None = None) -> Array:
-    def compute(m, x, *count):
-        rows = _rows(m, x, axes)
+    def compute(ops, x, *count):
+        rows = _rows(ops, x, axes)
         high, low = _sum(rows, axes)
         divisor = count[0] if count else 1.0
         mean = (high + low) / divisor  # of nothing it is NaN
-        y, rest = _total(m, rows.top, *_log_of_mean_in_parts(m, high, low, divisor))
+        y, rest = _total(ops, rows.top, *_log_of_mean_in_parts(ops, high, low, divisor))
         y = jnp.where(mean > 0, y + rest, jnp.where(mean == 0, -jnp.inf, jnp.nan))
         y = jnp.where(rows.top == jnp.inf, rows.top, y)
-        return y if y.dtype == x.dtype else m.narrow(y, x.dtype)
+        return y if y.dtype == x.dtype else ops.narrow(y, x.dtype)
 
     return on_platform(compute, x, *([] if count is None else [count]))
 
@@ -462,24 +462,28 @@ def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None = None) ->
 @functools.partial(_probabilities.defjvp, symbolic_zeros=True)
 def _probabilities_jvp(axes, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = whole(_probabilities, (axes,), x)
-    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else linear(_spread, (axes,), y, t)
+    y = opaque_call(_probabilities, (axes,), x)
+    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else linear_call(
+        _spread, (axes,), y, t
+    )
 
 
 @functools.partial(_log_probabilities.defjvp, symbolic_zeros=True)
 def _log_probabilities_jvp(axes, primals, tangents):
     (x,), (t,) = primals, tangents
-    y = whole(_log_probabilities, (axes,), x)
+    y = opaque_call(_log_probabilities, (axes,), x)
     if isinstance(t, SymbolicZero):
         return y, jnp.zeros_like(y)
-    return y, linear(_deviation, (axes,), x, t)
+    return y, linear_call(_deviation, (axes,), x, t)
 
 
 @functools.partial(_log_of_mean.defjvp, symbolic_zeros=True)
 def _log_of_mean_jvp(axes, primals, tangents):
     (x, count), (t, _) = primals, tangents
-    y = whole(_log_of_mean, (axes,), x, *([] if count is None else [count]))
-    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else linear(_average, (axes,), x, t)
+    y = opaque_call(_log_of_mean, (axes,), x, *([] if count is None else [count]))
+    return y, jnp.zeros_like(y) if isinstance(t, SymbolicZero) else linear_call(
+        _average, (axes,), x, t
+    )
 
 
 def _spread(axes: tuple[int, ...], y: Array, t: Array) -> Array:

@@ -13,10 +13,10 @@ from .simplex import softmax
 from .sparse_simplex import first_largest
 
 
-def _formula(m, xs, key=None, temperature=1.0, hard=False):
+def _formula(math, xs, key=None, temperature=1.0, hard=False):
     """Without a key: the noise is 0."""
-    total = sum(m.exp(x / temperature) for x in xs)
-    return [m.exp(x / temperature) / total for x in xs]
+    total = sum(math.exp(x / temperature) for x in xs)
+    return [math.exp(x / temperature) / total for x in xs]
 
 
 @activation(

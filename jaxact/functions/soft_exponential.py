@@ -18,10 +18,10 @@ from .learned_exponentials import _two_doubles
 
 
 @activation(
-    formula=lambda m, x, alpha=0.0: m.where(
+    formula=lambda math, x, alpha=0.0: math.where(
         alpha < 0,
-        -m.log(1 - alpha * (x + alpha)) / alpha,
-        m.where(alpha > 0, (m.exp(alpha * x) - 1) / alpha + alpha, x),
+        -math.log(1 - alpha * (x + alpha)) / alpha,
+        math.where(alpha > 0, (math.exp(alpha * x) - 1) / alpha + alpha, x),
     ),
     source="Godfrey & Gashler, arXiv:1602.01321",
     samples=({"alpha": 0.5}, {"alpha": -1.0}),
@@ -79,12 +79,12 @@ def soft_exponential(x: ArrayLike, alpha: ArrayLike = 0.0) -> Array:
 def _by_sign(above, below):
     """A kernel's value from those for alpha >= 0 and for alpha < 0; a number needs one of them."""
 
-    def value(m, x, alpha):
+    def value(ops, x, alpha):
         if isinstance(alpha, float):
-            return above(m, x, alpha) if alpha >= 0 else below(m, x, alpha)
+            return above(ops, x, alpha) if alpha >= 0 else below(ops, x, alpha)
         # Each is given what it takes wherever the other one is meant.
-        positive = above(m, jnp.where(alpha < 0, 0.0, x), jnp.where(alpha < 0, 0.0, alpha))
-        negative = below(m, jnp.where(alpha < 0, x, 1.0), jnp.where(alpha < 0, alpha, -1.0))
+        positive = above(ops, jnp.where(alpha < 0, 0.0, x), jnp.where(alpha < 0, 0.0, alpha))
+        negative = below(ops, jnp.where(alpha < 0, x, 1.0), jnp.where(alpha < 0, alpha, -1.0))
         return jnp.where(alpha < 0, negative, positive)
 
     value.__name__ = above.__name__.removesuffix("_above")
@@ -103,11 +103,11 @@ _SHIFT_HIGH = round(_SHIFT * math.log(2) * 2**12) / 2**12
 _SHIFT_LOW = _SHIFT * math.log(2) - _SHIFT_HIGH + _SHIFT * 2.3190468138462996e-17
 
 
-def _exponent(m, x, alpha):
+def _exponent(ops, x, alpha):
     """alpha x for alpha >= 0 in two parts, within reach of what is multiplied by 2^64."""
-    highest = (m.highest(x) + 0.25 * _SHIFT_HIGH) / _guarded(alpha)
-    lowest = m.lowest(x, lift=LIFT) / _guarded(alpha)
-    high, low = m.product(m.clamp(m.clamp(x, lowest, highest), *_finite(x)), alpha)
+    highest = (ops.highest(x) + 0.25 * _SHIFT_HIGH) / _guarded(alpha)
+    lowest = ops.lowest(x, lift=LIFT) / _guarded(alpha)
+    high, low = ops.product(ops.clamp(ops.clamp(x, lowest, highest), *_finite(x)), alpha)
     return high, jnp.zeros_like(high) if low is None else low
 
 
@@ -116,13 +116,13 @@ def _finite(x):
     return -largest, largest
 
 
-def _times_exp(m, x, alpha, factor):
+def _times_exp(ops, x, alpha, factor):
     """factor * exp(alpha x) for alpha >= 0, as long as it is a normal number."""
-    v, low = _exponent(m, x, alpha)
+    v, low = _exponent(ops, x, alpha)
     is_high = v > 40
     v = jnp.where(is_high, v - _SHIFT_HIGH, v)
     low = jnp.where(is_high, low - _SHIFT_LOW, low)
-    e = m.exp(v, low, lift=LIFT)
+    e = ops.exp(v, low, lift=LIFT)
     return factor * e * jnp.where(is_high, 2.0**_SHIFT * DROP, DROP)
 
 
@@ -137,20 +137,20 @@ def _root_of_soft_exponential(alpha: float):
         return _two_doubles((1 - a * a).ln() / a)
 
 
-def _soft_exponential_above(m, x, alpha):
+def _soft_exponential_above(ops, x, alpha):
     if isinstance(alpha, float) and alpha >= 1:
-        return (alpha - 1) * (alpha + 1) / alpha + _times_exp(m, x, alpha, 1 / alpha)
+        return (alpha - 1) * (alpha + 1) / alpha + _times_exp(ops, x, alpha, 1 / alpha)
     root = _root_of_soft_exponential(alpha) if isinstance(alpha, float) else None
     if not root:
-        v, low = _exponent(m, x, alpha)
+        v, low = _exponent(ops, x, alpha)
         return alpha + jnp.where(
-            jnp.abs(v) < _negligible(x), x, _expm1_far(m, v, low, 1 / _guarded(alpha))
+            jnp.abs(v) < _negligible(x), x, _expm1_far(ops, v, low, 1 / _guarded(alpha))
         )
-    limit = m.highest(x) + 0.25 * _SHIFT_HIGH
-    distance, rest = m.difference(m.clamp(x, -limit / alpha, limit / alpha), root[0])
-    v, low = m.product(distance, alpha)
+    limit = ops.highest(x) + 0.25 * _SHIFT_HIGH
+    distance, rest = ops.difference(ops.clamp(x, -limit / alpha, limit / alpha), root[0])
+    v, low = ops.product(distance, alpha)
     low = alpha * (rest - root[1]) + (0.0 if low is None else low)
-    return _expm1_far(m, m.at_least(v, m.lowest(x)), low, (1 - alpha) * (1 + alpha) / alpha)
+    return _expm1_far(ops, ops.at_least(v, ops.lowest(x)), low, (1 - alpha) * (1 + alpha) / alpha)
 
 
 def _negligible(x):
@@ -159,45 +159,45 @@ def _negligible(x):
     return float(info.tiny) / float(info.eps)
 
 
-def _expm1_far(m, v, low, factor):
+def _expm1_far(ops, v, low, factor):
     """factor * (exp(v + low) - 1), also where only the product is finite."""
     is_high = v > 84
-    v = m.at_least(jnp.where(is_high, v - _SHIFT_HIGH, v), m.lowest(v))
+    v = ops.at_least(jnp.where(is_high, v - _SHIFT_HIGH, v), ops.lowest(v))
     low = jnp.where(is_high, low - _SHIFT_LOW, low)
-    return factor * m.expm1(v, low) * jnp.where(is_high, 2.0**_SHIFT, 1.0)
+    return factor * ops.expm1(v, low) * jnp.where(is_high, 2.0**_SHIFT, 1.0)
 
 
-def _slope_above(m, x, alpha):
-    return _times_exp(m, x, alpha, 1.0)
+def _slope_above(ops, x, alpha):
+    return _times_exp(ops, x, alpha, 1.0)
 
 
-def _curvature_above(m, x, alpha):
-    return _times_exp(m, x, alpha, alpha)
+def _curvature_above(ops, x, alpha):
+    return _times_exp(ops, x, alpha, alpha)
 
 
-def _by_alpha_above(m, x, alpha):
+def _by_alpha_above(ops, x, alpha):
     """1 + ((v - 1) exp(v) + 1) / alpha^2 with v = alpha x, as a series where it cancels."""
-    v, _ = _exponent(m, x, alpha)
-    near = m.clamp(v, -1.5, 1.5)
+    v, _ = _exponent(ops, x, alpha)
+    near = ops.clamp(v, -1.5, 1.5)
     series = 0.5 * x * x * polynomial(near, *_terms(_BY_ALPHA, x))
     inverse = 1 / _guarded(alpha)
-    grown = _times_exp(m, x, alpha, (v - 1) * (inverse * inverse))
+    grown = _times_exp(ops, x, alpha, (v - 1) * (inverse * inverse))
     return 1 + jnp.where(near == v, series, grown + inverse * inverse)
 
 
-def _slope_by_alpha_above(m, x, alpha):
+def _slope_by_alpha_above(ops, x, alpha):
     """x exp(alpha x)."""
-    near = m.at_least(x, m.lowest(x, lift=LIFT) / _guarded(alpha))
-    return _times_exp(m, x, alpha, m.clamp(jnp.where(alpha == 0, x, near), *_finite(x)))
+    near = ops.at_least(x, ops.lowest(x, lift=LIFT) / _guarded(alpha))
+    return _times_exp(ops, x, alpha, ops.clamp(jnp.where(alpha == 0, x, near), *_finite(x)))
 
 
-def _by_alpha_twice_above(m, x, alpha):
+def _by_alpha_twice_above(ops, x, alpha):
     """((v^2 - 2 v + 2) exp(v) - 2) / alpha^3 with v = alpha x, as a series where it cancels."""
-    v, _ = _exponent(m, x, alpha)
-    near = m.clamp(v, -1.5, 1.5)
+    v, _ = _exponent(ops, x, alpha)
+    near = ops.clamp(v, -1.5, 1.5)
     series = x * x * x * polynomial(near, *_terms(_BY_ALPHA_TWICE, x))
     inverse = 1 / _guarded(alpha)
-    grown = _times_exp(m, x, alpha, ((v - 1) * (v - 1) + 1) * (inverse * inverse * inverse))
+    grown = _times_exp(ops, x, alpha, ((v - 1) * (v - 1) + 1) * (inverse * inverse * inverse))
     return jnp.where(near == v, series, grown - 2 * (inverse * inverse * inverse))
 
 
@@ -238,81 +238,81 @@ def _end_of_soft_exponential(alpha: float):
         return _two_doubles(1 / a - a)
 
 
-def _scaled_difference(m, x, number, factor):
+def _scaled_difference(ops, x, number, factor):
     """The difference and factor times it, each in two parts."""
-    high, low = m.difference(x, number)
-    product, rest = m.product(high, factor)
+    high, low = ops.difference(x, number)
+    product, rest = ops.product(high, factor)
     return (high, low), (product, factor * low + (0.0 if rest is None else rest))
 
 
-def _below(m, x, alpha):
-    x = m.clamp(x, -(2.0**_FAR), 2.0**_FAR)
-    (z, _), (w, low) = _scaled_difference(m, x, -alpha, -alpha)
+def _below(ops, x, alpha):
+    x = ops.clamp(x, -(2.0**_FAR), 2.0**_FAR)
+    (z, _), (w, low) = _scaled_difference(ops, x, -alpha, -alpha)
     end = _end_of_soft_exponential(alpha) if isinstance(alpha, float) else None
     if end:
-        _, (u, rest) = _scaled_difference(m, x, end[0], -alpha)
+        _, (u, rest) = _scaled_difference(ops, x, end[0], -alpha)
         rest = rest + alpha * end[1]
     else:
-        u, rest = m.difference(w, -1.0)
+        u, rest = ops.difference(w, -1.0)
         rest = rest + low
-    u, rest = m.sum_in_two_parts(u, rest)
+    u, rest = ops.fast_two_sum(u, rest)
     return _Below(z, w + low, jnp.where(u < 0, jnp.nan, u), rest)
 
 
-def _logarithm(m, x, alpha, below):
+def _logarithm(ops, x, alpha, below):
     """log(u + rest), and far out that of u, which there may overflow."""
     positive = below.u > 0
     u = jnp.where(positive, below.u, 1.0)
     near = jnp.where(positive, jnp.log(u) + below.rest / u, jnp.log(below.u))
-    scaled = -alpha * (m.at_least(x, 1.0) * 2.0**-_FAR) + 2.0**-_FAR
+    scaled = -alpha * (ops.at_least(x, 1.0) * 2.0**-_FAR) + 2.0**-_FAR
     return jnp.where(x > 2.0**_FAR, jnp.log(scaled) + _FAR * math.log(2), near)
 
 
-def _soft_exponential_below(m, x, alpha):
-    below = _below(m, x, alpha)
-    logarithm = _logarithm(m, x, alpha, below)
+def _soft_exponential_below(ops, x, alpha):
+    below = _below(ops, x, alpha)
+    logarithm = _logarithm(ops, x, alpha, below)
     return jnp.where(jnp.abs(below.w) < _negligible(x), below.z, logarithm / -alpha)
 
 
-def _inverse(m, x, alpha):
+def _inverse(ops, x, alpha):
     """1 / u."""
-    below = _below(m, x, alpha)
-    far = 1 - alpha * m.at_least(x, 1.0)
+    below = _below(ops, x, alpha)
+    far = 1 - alpha * ops.at_least(x, 1.0)
     return 1 / jnp.where(x > 2.0**_FAR, far, below.u)
 
 
-def _curvature_below(m, x, alpha):
-    inverse = _inverse(m, x, alpha)
+def _curvature_below(ops, x, alpha):
+    inverse = _inverse(ops, x, alpha)
     return alpha * inverse * inverse
 
 
-def _by_alpha_below(m, x, alpha):
+def _by_alpha_below(ops, x, alpha):
     """(log(u) - t) / alpha^2 + 1 / u with t = 1 - 1 / u, as a series where it cancels."""
-    below = _below(m, x, alpha)
+    below = _below(ops, x, alpha)
     u = below.u
     t, ratio = below.w / u, below.z / u
-    near = m.clamp(t, -0.25, 0.25)
+    near = ops.clamp(t, -0.25, 0.25)
     series = ratio * ratio * polynomial(near, *(1 / (k + 2) for k in range(24, -1, -1)))
-    far = (_logarithm(m, x, alpha, below) - t) / (alpha * alpha)
+    far = (_logarithm(ops, x, alpha, below) - t) / (alpha * alpha)
     return jnp.where(near == t, series, far) + 1 / u
 
 
-def _slope_by_alpha_below(m, x, alpha):
+def _slope_by_alpha_below(ops, x, alpha):
     """(x + 2 alpha) / u^2."""
-    inverse = _inverse(m, x, alpha)
-    return (m.clamp(x, *_finite(x)) + 2 * alpha) * inverse * inverse
+    inverse = _inverse(ops, x, alpha)
+    return (ops.clamp(x, *_finite(x)) + 2 * alpha) * inverse * inverse
 
 
-def _by_alpha_twice_below(m, x, alpha):
+def _by_alpha_twice_below(ops, x, alpha):
     """-2 (log(u) - t - t^2 / 2) / alpha^3 + (2 z + alpha) / u^2, likewise."""
-    below = _below(m, x, alpha)
+    below = _below(ops, x, alpha)
     u = below.u
     t, ratio = below.w / u, below.z / u
-    near = m.clamp(t, -0.5, 0.5)
+    near = ops.clamp(t, -0.5, 0.5)
     cube = ratio * ratio * ratio
     terms = _LEFT_OF_LOGARITHM[-24 if x.dtype == jnp.float32 else 0 :]
     series = 2 * cube * polynomial(near, *terms)
-    far = -2 * (_logarithm(m, x, alpha, below) - t - 0.5 * t * t) / (alpha * alpha * alpha)
+    far = -2 * (_logarithm(ops, x, alpha, below) - t - 0.5 * t * t) / (alpha * alpha * alpha)
     return jnp.where(near == t, series, far) + (below.z + (below.z + alpha)) / u / u
 
 

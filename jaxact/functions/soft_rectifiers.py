@@ -15,7 +15,7 @@ from .sigmoids import TANH
 
 
 @activation(
-    formula=lambda m, x, beta=1.0: m.log1p(m.exp(beta * x)) / beta,
+    formula=lambda math, x, beta=1.0: math.log1p(math.exp(beta * x)) / beta,
     source="Dugas, Bengio, Belisle, Nadeau & Garcia, NIPS 2000",
     samples=({"beta": 1.0}, {"beta": 3.0}, {"beta": 0.7}),
     range=lambda beta=1.0: (0.0, math.inf),
@@ -57,9 +57,9 @@ def softplus(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     return SOFTPLUS(x, beta)
 
 
-def _softplus(m, x, beta):
-    gate = m.decay(m.reach(x, beta), beta)
-    return m.at_least(x, 0.0) + _over(m.log1p(gate.lifted, gate.e), beta) * DROP
+def _softplus(ops, x, beta):
+    gate = ops.decay(ops.reach(x, beta), beta)
+    return ops.at_least(x, 0.0) + _over(ops.log1p(gate.lifted, gate.e), beta) * DROP
 
 
 def _over(y, beta):
@@ -71,51 +71,51 @@ def _over(y, beta):
     return y * high + y * low if low else y * high
 
 
-def _softplus_slope(m, x, beta):
-    gate = m.decay(m.reach(x, beta), beta)
+def _softplus_slope(ops, x, beta):
+    gate = ops.decay(ops.reach(x, beta), beta)
     return jnp.where(beta * x >= 0, 1.0, gate.lifted * DROP) / (1 + gate.e)
 
 
-def _bell(gate):
+def _lifted_sigmoid_slope(gate):
     """2^LIFT times the slope of the sigmoid."""
     q = 1 + gate.e
     return gate.lifted / (q * q)
 
 
-def _softplus_curvature(m, x, beta):
-    return beta * _bell(m.decay(m.reach(x, beta), beta)) * DROP
+def _softplus_curvature(ops, x, beta):
+    return beta * _lifted_sigmoid_slope(ops.decay(ops.reach(x, beta), beta)) * DROP
 
 
-def _entropy(m, gate):
+def _entropy(ops, gate):
     """2^LIFT times the entropy of a sigmoid: a sum without cancellation."""
-    return m.log1p(gate.lifted, gate.e) + gate.a * (gate.lifted / (1 + gate.e))
+    return ops.log1p(gate.lifted, gate.e) + gate.a * (gate.lifted / (1 + gate.e))
 
 
-def _softplus_by_beta(m, x, beta):
-    return -_entropy(m, m.decay(m.reach(x, beta), beta)) / (beta * beta) * DROP
+def _softplus_by_beta(ops, x, beta):
+    return -_entropy(ops, ops.decay(ops.reach(x, beta), beta)) / (beta * beta) * DROP
 
 
-def _softplus_slope_by_beta(m, x, beta):
-    near = m.reach(x, beta)
-    return near * _bell(m.decay(near, beta)) * DROP
+def _softplus_slope_by_beta(ops, x, beta):
+    near = ops.reach(x, beta)
+    return near * _lifted_sigmoid_slope(ops.decay(near, beta)) * DROP
 
 
-def _softplus_by_beta_twice(m, x, beta):
-    gate = m.decay(m.reach(x, beta), beta)
-    bend = gate.a * (gate.a * _bell(gate)) + 2 * _entropy(m, gate)
-    return bend / (beta * (beta * beta)) * DROP
+def _softplus_by_beta_twice(ops, x, beta):
+    gate = ops.decay(ops.reach(x, beta), beta)
+    curvature = gate.a * (gate.a * _lifted_sigmoid_slope(gate)) + 2 * _entropy(ops, gate)
+    return curvature / (beta * (beta * beta)) * DROP
 
 
 SOFTPLUS = Kernel(
     _softplus,
     x=Kernel(_softplus_slope, x=_softplus_curvature, beta=_softplus_slope_by_beta),
     beta=Kernel(_softplus_by_beta, x=_softplus_slope_by_beta, beta=_softplus_by_beta_twice),
-    output=FromOutput(lambda m, y, beta: -m.expm1(m.clamp(-beta * y, m.lowest(y), 0.0))),
+    output=FromOutput(lambda ops, y, beta: -ops.expm1(ops.clamp(-beta * y, ops.lowest(y), 0.0))),
 )
 
 
 @activation(
-    formula=lambda m, x: -m.log1p(m.exp(-x)),
+    formula=lambda math, x: -math.log1p(math.exp(-x)),
     source="the logarithm of the logistic sigmoid",
     range=lambda: (-math.inf, 0.0),
     ulps=(3.0, 2.5, 4.5),
@@ -153,28 +153,28 @@ def log_sigmoid(x: ArrayLike) -> Array:
     return LOG_SIGMOID(x)
 
 
-def _log_sigmoid(m, x):
-    gate = m.decay(m.reach(x))
-    return m.at_most(x, -0.0) - m.log1p(gate.lifted, gate.e) * DROP
+def _log_sigmoid(ops, x):
+    gate = ops.decay(ops.reach(x))
+    return ops.at_most(x, -0.0) - ops.log1p(gate.lifted, gate.e) * DROP
 
 
-def _log_sigmoid_slope(m, x):
-    return _softplus_slope(m, -x, 1.0)
+def _log_sigmoid_slope(ops, x):
+    return _softplus_slope(ops, -x, 1.0)
 
 
-def _log_sigmoid_curvature(m, x):
-    return -_softplus_curvature(m, x, 1.0)
+def _log_sigmoid_curvature(ops, x):
+    return -_softplus_curvature(ops, x, 1.0)
 
 
 LOG_SIGMOID = Kernel(
     _log_sigmoid,
     x=Kernel(_log_sigmoid_slope, x=_log_sigmoid_curvature),
-    output=FromOutput(lambda m, y: -m.expm1(m.clamp(y, m.lowest(y), 0.0))),
+    output=FromOutput(lambda ops, y: -ops.expm1(ops.clamp(y, ops.lowest(y), 0.0))),
 )
 
 
 @activation(
-    formula=lambda m, x: m.log(1 - m.exp(-x)),
+    formula=lambda math, x: math.log(1 - math.exp(-x)),
     source="Maechler, Accurately computing log(1 - exp(-|a|)), 2012",
     domain=lambda: (0.0, math.inf),
     range=lambda: (-math.inf, 0.0),
@@ -211,8 +211,8 @@ def log1mexp(x: ArrayLike) -> Array:
     return LOG1MEXP(x)
 
 
-def _log1mexp(m, x):
-    lifted, minus = m.exp_and_expm1(-m.at_most(x, -m.lowest(x, lift=LIFT)), lift=LIFT)
+def _log1mexp(ops, x):
+    lifted, minus = ops.exp_and_expm1(-ops.at_most(x, -ops.lowest(x, lift=LIFT)), lift=LIFT)
     # In float64 XLA's log1p is off by 128 ULP near -0.4, and its expm1 by 3.
     e = lifted * DROP
     near = jnp.log(jnp.where(x > 0.4, 1 - e, -minus))
@@ -221,19 +221,19 @@ def _log1mexp(m, x):
     return jnp.where(x >= 0, y, jnp.nan)
 
 
-def _odds(m, x):
+def _odds(ops, x):
     """exp(-x) / (1 - exp(-x)) and 1 - exp(-x); NaN where x < 0."""
-    lifted, minus = m.exp_and_expm1(-m.at_most(x, -m.lowest(x, lift=LIFT)), lift=LIFT)
+    lifted, minus = ops.exp_and_expm1(-ops.at_most(x, -ops.lowest(x, lift=LIFT)), lift=LIFT)
     rest = jnp.where(x < 0, jnp.nan, jnp.abs(minus))
     return jnp.where(x > 1, lifted / rest * DROP, lifted * DROP / rest), rest
 
 
-def _log1mexp_slope(m, x):
-    return _odds(m, x)[0]
+def _log1mexp_slope(ops, x):
+    return _odds(ops, x)[0]
 
 
-def _log1mexp_curvature(m, x):
-    odds, rest = _odds(m, x)
+def _log1mexp_curvature(ops, x):
+    odds, rest = _odds(ops, x)
     return -odds / rest
 
 
@@ -241,7 +241,7 @@ LOG1MEXP = Kernel(_log1mexp, x=Kernel(_log1mexp_slope, x=_log1mexp_curvature))
 
 
 @activation(
-    formula=lambda m, x: m.sqrt(m.log1p(m.exp(x))),
+    formula=lambda math, x: math.sqrt(math.log1p(math.exp(x))),
     source="Hugging Face transformers, ACT2FN, as sqrtsoftplus",
     range=lambda: (0.0, math.inf),
     ulps=(2.5, 4.0, 8.0),
@@ -280,50 +280,50 @@ def sqrt_softplus(x: ArrayLike) -> Array:
     return SQRT_SOFTPLUS(x)
 
 
-def _root_parts(m, x):
+def _root_parts(ops, x):
     """With h = exp(-abs(x) / 2): 2^LIFT h, h^2, log(1 + h^2) / h^2, and the softplus from 0 on."""
-    gate = m.decay(m.reach(x, 0.5), 0.5)
-    lifted, far = gate.lifted * gate.e, m.absolute(x) > 60
+    gate = ops.decay(ops.reach(x, 0.5), 0.5)
+    lifted, far = gate.lifted * gate.e, ops.absolute(x) > 60
     square = lifted * DROP  # not gate.e^2: compilers may fuse what is added to it, or may not
-    logarithm = m.log1p(lifted, square)
+    logarithm = ops.log1p(lifted, square)
     above = jnp.where(x < 0, 1.0, x + jnp.where(far, 0.0, logarithm * DROP))
     ratio = jnp.where(far, 1.0, logarithm / jnp.where(far, 1.0, lifted))
     return gate.lifted, square, ratio, above
 
 
-def _sqrt_softplus(m, x):
-    gate = m.decay(m.reach(x, 0.5), 0.5)
+def _sqrt_softplus(ops, x):
+    gate = ops.decay(ops.reach(x, 0.5), 0.5)
     lifted = gate.lifted * gate.e
-    logarithm = m.log1p(lifted, lifted * DROP)
+    logarithm = ops.log1p(lifted, lifted * DROP)
     base = jnp.where(x < 0, logarithm, x + jnp.where(x > 60, 0.0, logarithm * DROP))
     y = jnp.sqrt(base) * jnp.where(x < 0, DROP**0.5, 1.0)
     return jnp.where(x < -60, gate.lifted * DROP, y)
 
 
-def _sqrt_softplus_slope(m, x):
-    lifted, square, ratio, above = _root_parts(m, x)
+def _sqrt_softplus_slope(ops, x):
+    lifted, square, ratio, above = _root_parts(ops, x)
     top = jnp.where(x < 0, 0.5 * lifted * DROP, 0.5)
     return top / ((1 + square) * jnp.sqrt(jnp.where(x < 0, ratio, above)))
 
 
-def _sqrt_softplus_curvature(m, x):
-    lifted, square, ratio, above = _root_parts(m, x)
-    near = m.clamp(x, 0.0, 2.2)
-    about_root = -m.distance(_BEND_ROOT[x.dtype], near) * polynomial(near, *_BEND[x.dtype])
-    bend = jnp.where(x < 2.2, about_root, 2 * square * m.at_most(above, 200.0) - 1)
-    top = jnp.where(x < 0, lifted * (2 * ratio - 1) * DROP, bend)
+def _sqrt_softplus_curvature(ops, x):
+    lifted, square, ratio, above = _root_parts(ops, x)
+    near = ops.clamp(x, 0.0, 2.2)
+    about_root = -ops.distance(_BEND_ROOT[x.dtype], near) * polynomial(near, *_BEND[x.dtype])
+    curvature = jnp.where(x < 2.2, about_root, 2 * square * ops.at_most(above, 200.0) - 1)
+    top = jnp.where(x < 0, lifted * (2 * ratio - 1) * DROP, curvature)
     base, q = jnp.where(x < 0, ratio, above), 1 + square
     return 0.25 * top / (q * q * (base * jnp.sqrt(base)))
 
 
-def _sqrt_softplus_third(m, x):
-    lifted, square, ratio, above = _root_parts(m, x)
+def _sqrt_softplus_third(ops, x):
+    lifted, square, ratio, above = _root_parts(ops, x)
     below, q = x < 0, 1 + square
     base = jnp.where(below, ratio, above)
     twice_slope = jnp.where(below, lifted * DROP, 1.0) / (q * jnp.sqrt(base))
     growth, other = 1 / (q * base), jnp.where(below, 1.0, square) / q
-    bend = jnp.where(below, 0.5, -0.5) * other * (1 - square) / q
-    return twice_slope * (bend - growth * (0.75 * other - 0.375 * growth))
+    curvature = jnp.where(below, 0.5, -0.5) * other * (1 - square) / q
+    return twice_slope * (curvature - growth * (0.75 * other - 0.375 * growth))
 
 
 # 2 exp(-x) log(1 + exp(x)) - 1 has this root; and over x - root it is a polynomial, interpolated
@@ -378,7 +378,7 @@ SQRT_SOFTPLUS = Kernel(
 
 
 @activation(
-    formula=lambda m, x: m.log(m.cosh(x)),
+    formula=lambda math, x: math.log(math.cosh(x)),
     source="elementary; as a loss in common use",
     range=lambda: (0.0, math.inf),
     ulps=(2.0, 2.5, 4.0),
@@ -415,11 +415,11 @@ def log_cosh(x: ArrayLike) -> Array:
     return LOG_COSH(x)
 
 
-def _log_cosh(m, x):
-    a = m.absolute(x)
-    gate = m.decay(m.reach(a, 2.0), 2.0)
-    far = m.log1p(gate.lifted, gate.e) * DROP - m.distance(_LN2[x.dtype], a)
-    square = m.at_most(a, 1.0) * m.at_most(a, 1.0)
+def _log_cosh(ops, x):
+    a = ops.absolute(x)
+    gate = ops.decay(ops.reach(a, 2.0), 2.0)
+    far = ops.log1p(gate.lifted, gate.e) * DROP - ops.distance(_LN2[x.dtype], a)
+    square = ops.at_most(a, 1.0) * ops.at_most(a, 1.0)
     return jnp.where(a > 0.75, far, square * polynomial(square, *_LOG_COSH[x.dtype]))
 
 

@@ -26,23 +26,23 @@ from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
 
 
-def _sparsemax_formula(m, xs):
+def _sparsemax_formula(math, xs):
     descending = sorted(xs, reverse=True)
     supports = (descending[: k + 1] for k in range(len(xs)))
     support = [s for s in supports if 1 + len(s) * s[-1] > sum(s)][-1]
     threshold = (sum(support) - 1) / len(support)
-    return [m.maximum(x - threshold, 0) for x in xs]
+    return [math.maximum(x - threshold, 0) for x in xs]
 
 
-def _entmax_formula(m, xs, alpha=1.5):
+def _entmax_formula(math, xs, alpha=1.5):
     """By bisection for the threshold: there is no closed form but for alpha = 1, 1.5 and 2."""
     if alpha == 1:
-        return [m.exp(x) / sum(map(m.exp, xs)) for x in xs]
+        return [math.exp(x) / sum(map(math.exp, xs)) for x in xs]
     scaled = [(alpha - 1) * x for x in xs]
     low, high = max(scaled) - 1, max(scaled)
 
     def powers(threshold):
-        return [m.maximum(s - threshold, 0) ** (1 / (alpha - 1)) for s in scaled]
+        return [math.maximum(s - threshold, 0) ** (1 / (alpha - 1)) for s in scaled]
 
     for _ in range(200):
         middle = (low + high) / 2
@@ -162,7 +162,9 @@ def entmax(
 
 
 @activation(
-    formula=lambda m, xs: [m.where(i == xs.index(max(xs)), 1, 0 * x) for i, x in enumerate(xs)],
+    formula=lambda math, xs: [
+        math.where(i == xs.index(max(xs)), 1, 0 * x) for i, x in enumerate(xs)
+    ],
     source="ONNX, operator Hardmax",
     kind="axis",
     range=lambda: (0.0, 1.0),
@@ -234,11 +236,11 @@ def _entmax(
 def _probabilities(
     axes: tuple[int, ...], number: float | None, x: Array, array: Array | None
 ) -> Array:
-    def compute(m, x, *array):
+    def compute(ops, x, *array):
         wide = compute_dtype(x)
         exponent = number if array == () else array[0].astype(wide)
-        y = _solve(axes, exponent, m.widen(x, wide) if x.dtype != wide else x)
-        return m.narrow(y, x.dtype) if y.dtype != x.dtype else y
+        y = _solve(axes, exponent, ops.widen(x, wide) if x.dtype != wide else x)
+        return ops.narrow(y, x.dtype) if y.dtype != x.dtype else y
 
     return on_platform(compute, x, *([] if array is None else [array]))
 

@@ -11,7 +11,7 @@ from .sigmoids import _tanh, _tanh_curvature, _tanh_slope
 
 
 @activation(
-    formula=lambda m, x, alpha=1.7159, beta=2 / 3: alpha * m.tanh(beta * x),
+    formula=lambda math, x, alpha=1.7159, beta=2 / 3: alpha * math.tanh(beta * x),
     source="LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998, section 4.4",
     samples=({"alpha": 1.7159, "beta": 2 / 3}, {"alpha": 0.6, "beta": 2.0}),
     range=lambda alpha=1.7159, beta=2 / 3: (-alpha, alpha),
@@ -52,117 +52,117 @@ def scaled_tanh(x: ArrayLike, alpha: ArrayLike = 1.7159, beta: ArrayLike = 2 / 3
     return SCALED_TANH(x, alpha, beta)
 
 
-def _scaled_tanh(m, x, alpha, beta):
+def _scaled_tanh(ops, x, alpha, beta):
     info = jnp.finfo(x.dtype)
-    is_line = m.absolute(x) < float(info.tiny) / float(info.eps)  # beta * x may vanish there
-    return jnp.where(is_line, alpha * beta * x, alpha * _tanh_of_product(m, x, beta))
+    is_line = ops.absolute(x) < float(info.tiny) / float(info.eps)  # beta * x may vanish there
+    return jnp.where(is_line, alpha * beta * x, alpha * _tanh_of_product(ops, x, beta))
 
 
-def _tanh_of_product(m, x, beta):
+def _tanh_of_product(ops, x, beta):
     """tanh(beta x) with what rounding takes from the product."""
-    a, rest, sign = _twice(m, x, beta)
-    minus = m.expm1(-m.at_most(a, -m.lowest(x)), -rest)
-    return m.with_sign(-minus, sign) / (2 + minus)
+    a, rest, sign = _twice(ops, x, beta)
+    minus = ops.expm1(-ops.at_most(a, -ops.lowest(x)), -rest)
+    return ops.with_sign(-minus, sign) / (2 + minus)
 
 
-def _scaled_tanh_parts(m, x, alpha, beta):
+def _scaled_tanh_double_float(ops, x, alpha, beta):
     """Beside zero alpha * (z - z^3 / 3), where z = beta x."""
-    y = _scaled_tanh(m, x, alpha, beta)
-    z, rest = m.product(x, beta)
-    line, lost = m.product(z, alpha)
+    y = _scaled_tanh(ops, x, alpha, beta)
+    z, rest = ops.product(x, beta)
+    line, lost = ops.product(z, alpha)
     if rest is None and lost is None:
         return y, None  # powers of two
     low = (0.0 if lost is None else lost) + (0.0 if rest is None else alpha * rest)
-    near = m.absolute(z) < _FLAT
+    near = ops.absolute(z) < _FLAT
     return jnp.where(near, line, y), jnp.where(near, low - line * (z * z * (1 / 3)), 0.0)
 
 
 _FLAT = 2.0**-8  # below it the next terms are too small to tell on which side of a tie we are
 
 
-def _bell(m, x, beta):
+def _lifted_sech_squared(ops, x, beta):
     """2^LIFT / cosh(beta x)^2."""
-    gate = m.decay(m.reach(x, 2 * beta), 2 * beta)
+    gate = ops.decay(ops.reach(x, 2 * beta), 2 * beta)
     q = 1 + gate.e
     return 4 * gate.lifted / (q * q)
 
 
-def _bell_slope(m, x, beta):
+def _lifted_sech_squared_slope(ops, x, beta):
     """2^LIFT times the slope of 1 / cosh^2 at beta x."""
-    a, rest, sign = _twice(m, x, beta)
-    lifted, minus = m.exp_and_expm1(-a, -rest, lift=LIFT)
+    a, rest, sign = _twice(ops, x, beta)
+    lifted, minus = ops.exp_and_expm1(-a, -rest, lift=LIFT)
     q = 1 + lifted * DROP
-    return m.with_sign(8 * lifted * -minus / (q * (q * q)), -sign)
+    return ops.with_sign(8 * lifted * -minus / (q * (q * q)), -sign)
 
 
-def _twice(m, x, beta):
+def _twice(ops, x, beta):
     """abs(2 beta x) in two parts, no farther than exp is lifted, and what has its sign."""
-    high, rest = m.product(m.reach(x, 2 * beta), 2 * beta)
+    high, rest = ops.product(ops.reach(x, 2 * beta), 2 * beta)
     if rest is None:
         rest = jnp.zeros_like(high)
-    return m.absolute(high), jnp.where(jnp.signbit(high), -rest, rest), high
+    return ops.absolute(high), jnp.where(jnp.signbit(high), -rest, rest), high
 
 
-def _scaled_tanh_slope(m, x, alpha, beta):
-    return alpha * beta * _bell(m, x, beta) * DROP
+def _scaled_tanh_slope(ops, x, alpha, beta):
+    return alpha * beta * _lifted_sech_squared(ops, x, beta) * DROP
 
 
-def _scaled_tanh_curvature(m, x, alpha, beta):
-    return alpha * (beta * beta) * _bell_slope(m, x, beta) * DROP
+def _scaled_tanh_curvature(ops, x, alpha, beta):
+    return alpha * (beta * beta) * _lifted_sech_squared_slope(ops, x, beta) * DROP
 
 
-def _scaled_tanh_by_alpha(m, x, alpha, beta):
-    return _scaled_tanh(m, x, 1.0, beta)
+def _scaled_tanh_by_alpha(ops, x, alpha, beta):
+    return _scaled_tanh(ops, x, 1.0, beta)
 
 
-def _scaled_tanh_slope_by_alpha(m, x, alpha, beta):
-    return _scaled_tanh_slope(m, x, 1.0, beta)
+def _scaled_tanh_slope_by_alpha(ops, x, alpha, beta):
+    return _scaled_tanh_slope(ops, x, 1.0, beta)
 
 
-def _scaled_tanh_by_beta(m, x, alpha, beta):
-    return alpha * (m.reach(x, 2 * beta) * _bell(m, x, beta)) * DROP
+def _scaled_tanh_by_beta(ops, x, alpha, beta):
+    return alpha * (ops.reach(x, 2 * beta) * _lifted_sech_squared(ops, x, beta)) * DROP
 
 
-def _scaled_tanh_by_beta_parts(m, x, alpha, beta):
+def _scaled_tanh_by_beta_double_float(ops, x, alpha, beta):
     """Beside zero alpha * (x - x z^2), where z = beta x."""
-    y = _scaled_tanh_by_beta(m, x, alpha, beta)
-    line, low = m.product(x, alpha)
+    y = _scaled_tanh_by_beta(ops, x, alpha, beta)
+    line, low = ops.product(x, alpha)
     if low is None:
         return y, None  # a power of two
     z = beta * x
-    near = m.absolute(z) < _FLAT
+    near = ops.absolute(z) < _FLAT
     return jnp.where(near, line, y), jnp.where(near, low - line * (z * z), 0.0)
 
 
-def _scaled_tanh_slope_by_beta(m, x, alpha, beta):
+def _scaled_tanh_slope_by_beta(ops, x, alpha, beta):
     """alpha (1 - 2 t tanh(t)) / cosh(t)^2 with t = beta x, its root kept exact.
 
     With a = 2 t and E = exp(-a) it is 4 alpha E (1 - a + E (1 + a)) / (1 + E)^3.
     """
-    a, rest, _ = _twice(m, x, beta)
+    a, rest, _ = _twice(ops, x, beta)
     root, root_rest, e_there = _ROOT
-    distance, low = m.difference(a, root)
+    distance, low = ops.difference(a, root)
     low = low + (rest - root_rest)
-    lifted, minus = m.exp_and_expm1(-distance, -low, lift=LIFT)
-    bend = e_there * (1 + a) * minus - (1 - e_there) * (distance + low)
+    lifted, minus = ops.exp_and_expm1(-distance, -low, lift=LIFT)
+    curvature = e_there * (1 + a) * minus - (1 - e_there) * (distance + low)
     q = 1 + e_there * lifted * DROP
-    return alpha * (4 * e_there) * lifted * bend / (q * (q * q)) * DROP
+    return alpha * (4 * e_there) * lifted * curvature / (q * (q * q)) * DROP
 
 
-def _scaled_tanh_by_beta_twice(m, x, alpha, beta):
-    near = m.reach(x, 2 * beta)
-    return alpha * (near * (near * _bell_slope(m, x, beta))) * DROP
+def _scaled_tanh_by_beta_twice(ops, x, alpha, beta):
+    near = ops.reach(x, 2 * beta)
+    return alpha * (near * (near * _lifted_sech_squared_slope(ops, x, beta))) * DROP
 
 
-def _scaled_tanh_by_beta_twice_parts(m, x, alpha, beta):
+def _scaled_tanh_by_beta_twice_double_float(ops, x, alpha, beta):
     """Beside zero -2 alpha beta x^3 (1 - 4 z^2 / 3), where z = beta x."""
-    y = _scaled_tanh_by_beta_twice(m, x, alpha, beta)
-    cube, rest = m.product(x * x, x)
-    factor, lost = m.product(jnp.asarray(beta, x.dtype), alpha)
-    curve, low = m.product(cube, factor)
+    y = _scaled_tanh_by_beta_twice(ops, x, alpha, beta)
+    cube, rest = ops.product(x * x, x)
+    factor, lost = ops.product(jnp.asarray(beta, x.dtype), alpha)
+    curve, low = ops.product(cube, factor)
     low = low + factor * rest + (0.0 if lost is None else lost * cube)
     z = beta * x
-    near = (m.absolute(z) < _FLAT) & (m.absolute(z) > _FLAT * _FLAT)  # below it cubes vanish
+    near = (ops.absolute(z) < _FLAT) & (ops.absolute(z) > _FLAT * _FLAT)  # below it cubes vanish
     low = low - curve * (z * z * (4 / 3))
     return jnp.where(near, -2 * curve, y), jnp.where(near, -2 * low, 0.0)
 
@@ -179,20 +179,24 @@ SCALED_TANH = Kernel(
         beta=_scaled_tanh_slope_by_beta,
     ),
     alpha=Kernel(
-        _scaled_tanh_by_alpha, x=_scaled_tanh_slope_by_alpha, alpha=lambda m, x, alpha, beta: 0 * x
+        _scaled_tanh_by_alpha,
+        x=_scaled_tanh_slope_by_alpha,
+        alpha=lambda ops, x, alpha, beta: 0 * x,
     ),
     beta=Kernel(
         _scaled_tanh_by_beta,
         x=_scaled_tanh_slope_by_beta,
-        beta=Kernel(_scaled_tanh_by_beta_twice, parts=_scaled_tanh_by_beta_twice_parts),
-        parts=_scaled_tanh_by_beta_parts,
+        beta=Kernel(
+            _scaled_tanh_by_beta_twice, double_float_value=_scaled_tanh_by_beta_twice_double_float
+        ),
+        double_float_value=_scaled_tanh_by_beta_double_float,
     ),
-    output=FromOutput(lambda m, y, alpha, beta: (beta / alpha) * ((alpha - y) * (alpha + y))),
+    output=FromOutput(lambda ops, y, alpha, beta: (beta / alpha) * ((alpha - y) * (alpha + y))),
 )
 
 
 @activation(
-    formula=lambda m, x, alpha=0.25: m.where(x >= 0, m.tanh(x), alpha * m.tanh(x)),
+    formula=lambda math, x, alpha=0.25: math.where(x >= 0, math.tanh(x), alpha * math.tanh(x)),
     source="Xu, Huang & Li, arXiv:1602.05980; Eger, Youssef & Gurevych, EMNLP 2018, "
     "arXiv:1901.02671",
     samples=({"alpha": 0.25}, {"alpha": 0.3}),
@@ -234,31 +238,31 @@ def penalized_tanh(x: ArrayLike, alpha: ArrayLike = 0.25) -> Array:
     return PENALIZED_TANH(x, alpha)
 
 
-def _penalized_tanh(m, x, alpha):
-    return _penalized(x, alpha, _tanh(m, x))
+def _penalized_tanh(ops, x, alpha):
+    return _penalized(x, alpha, _tanh(ops, x))
 
 
-def _penalized_tanh_slope(m, x, alpha):
-    return _penalized(x, alpha, _tanh_slope(m, x))
+def _penalized_tanh_slope(ops, x, alpha):
+    return _penalized(x, alpha, _tanh_slope(ops, x))
 
 
-def _penalized_tanh_curvature(m, x, alpha):
-    return _penalized(x, alpha, _tanh_curvature(m, x))
+def _penalized_tanh_curvature(ops, x, alpha):
+    return _penalized(x, alpha, _tanh_curvature(ops, x))
 
 
 def _penalized(x, alpha, y):
     return jnp.where(x >= 0, 1.0, alpha) * y  # not y twice: XLA on CPU would keep it
 
 
-def _penalized_tanh_by_alpha(m, x, alpha):
-    return jnp.where(x >= 0, 0.0, _tanh(m, x))
+def _penalized_tanh_by_alpha(ops, x, alpha):
+    return jnp.where(x >= 0, 0.0, _tanh(ops, x))
 
 
-def _penalized_tanh_slope_by_alpha(m, x, alpha):
-    return jnp.where(x >= 0, 0.0, _tanh_slope(m, x))
+def _penalized_tanh_slope_by_alpha(ops, x, alpha):
+    return jnp.where(x >= 0, 0.0, _tanh_slope(ops, x))
 
 
-def _penalized_tanh_slope_from_output(m, y, alpha):
+def _penalized_tanh_slope_from_output(ops, y, alpha):
     return jnp.where(y >= 0, (1 - y) * (1 + y), (alpha - y) * (alpha + y) / alpha)
 
 
@@ -273,10 +277,10 @@ PENALIZED_TANH = Kernel(
 
 
 @activation(
-    formula=lambda m, x: m.where(
+    formula=lambda math, x: math.where(
         x >= 2,
         0 * x + 1,
-        m.where(x >= 0, x - x * x / 4, m.where(x > -2, x + x * x / 4, 0 * x - 1)),
+        math.where(x >= 0, x - x * x / 4, math.where(x > -2, x + x * x / 4, 0 * x - 1)),
     ),
     source="Wuraola & Patel, IJCNN 2018, doi:10.1109/IJCNN.2018.8489043",
     kinks=lambda: {-2.0: 0.0, 0.0: 1.0, 2.0: 0.0},
@@ -315,21 +319,23 @@ def sqnl(x: ArrayLike) -> Array:
     return SQNL(x)
 
 
-def _sqnl(m, x):
-    near = m.clamp(x, -2.0, 2.0)
-    return near * (1 - 0.25 * m.absolute(near))
+def _sqnl(ops, x):
+    near = ops.clamp(x, -2.0, 2.0)
+    return near * (1 - 0.25 * ops.absolute(near))
 
 
-def _sqnl_slope(m, x):
-    return 1 - 0.5 * m.at_most(m.absolute(x), 2.0)
+def _sqnl_slope(ops, x):
+    return 1 - 0.5 * ops.at_most(ops.absolute(x), 2.0)
 
 
-def _sqnl_curvature(m, x):
-    return jnp.where((m.absolute(x) < 2) & (x != 0), m.with_sign(jnp.full_like(x, 0.5), -x), 0.0)
+def _sqnl_curvature(ops, x):
+    return jnp.where(
+        (ops.absolute(x) < 2) & (x != 0), ops.with_sign(jnp.full_like(x, 0.5), -x), 0.0
+    )
 
 
 SQNL = Kernel(
     _sqnl,
     x=Kernel(_sqnl_slope, x=_sqnl_curvature),
-    output=FromOutput(lambda m, y: m.root(1 - m.absolute(y))),
+    output=FromOutput(lambda ops, y: ops.root(1 - ops.absolute(y))),
 )

@@ -19,10 +19,10 @@ from jax.interpreters import ad, batching, mlir, partial_eval
 
 from ._mechanism import HAS_PRIMITIVES
 
-whole_p = Primitive("jaxact_whole")
+opaque_call_p = Primitive("jaxact_opaque_call")
 
 
-def whole(function: Callable[..., Array], static: tuple, *operands: Array) -> Array:
+def opaque_call(function: Callable[..., Array], static: tuple, *operands: Array) -> Array:
     """function(*static, *operands), as one primitive whose derivative is that of the function.
 
     Args:
@@ -32,10 +32,10 @@ def whole(function: Callable[..., Array], static: tuple, *operands: Array) -> Ar
     """
     if not HAS_PRIMITIVES:
         return function(*static, *operands)
-    return whole_p.bind(*operands, function=function, static=static, mapped=())
+    return opaque_call_p.bind(*operands, function=function, static=static, mapped=())
 
 
-def linear(function: Callable[..., Array], static: tuple, *operands: Array) -> Array:
+def linear_call(function: Callable[..., Array], static: tuple, *operands: Array) -> Array:
     """function(*static, *operands), linear in its last operand: backward keeps the others only.
 
     `jax.checkpoint` says the same, but within one of the user's it keeps an operand besides that
@@ -44,7 +44,7 @@ def linear(function: Callable[..., Array], static: tuple, *operands: Array) -> A
     if not HAS_PRIMITIVES:
         numbers = tuple(range(len(static)))
         return jax.checkpoint(function, static_argnums=numbers)(*static, *operands)
-    return whole(function, static, *operands)
+    return opaque_call(function, static, *operands)
 
 
 def _call(*operands: Array, function, static: tuple, mapped: tuple) -> Array:
@@ -55,11 +55,11 @@ def _call(*operands: Array, function, static: tuple, mapped: tuple) -> Array:
     return call(*operands)
 
 
-whole_p.def_impl(jax.jit(_call, static_argnames=("function", "static", "mapped")))
-mlir.register_lowering(whole_p, mlir.lower_fun(_call, multiple_results=False))
+opaque_call_p.def_impl(jax.jit(_call, static_argnames=("function", "static", "mapped")))
+mlir.register_lowering(opaque_call_p, mlir.lower_fun(_call, multiple_results=False))
 
 
-@whole_p.def_abstract_eval
+@opaque_call_p.def_abstract_eval
 def _abstract(*operands, **parameters):
     def call(*operands):
         return [_call(*operands, **parameters)]
@@ -95,9 +95,9 @@ def _transpose(ct, *operands, **parameters):
 
 
 def _batch(operands, axes, *, mapped: tuple, **parameters: Any):
-    return whole_p.bind(*operands, mapped=(*mapped, tuple(axes)), **parameters), 0
+    return opaque_call_p.bind(*operands, mapped=(*mapped, tuple(axes)), **parameters), 0
 
 
-ad.primitive_jvps[whole_p] = _jvp
-ad.primitive_transposes[whole_p] = _transpose
-batching.primitive_batchers[whole_p] = _batch
+ad.primitive_jvps[opaque_call_p] = _jvp
+ad.primitive_transposes[opaque_call_p] = _transpose
+batching.primitive_batchers[opaque_call_p] = _batch
