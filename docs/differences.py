@@ -160,9 +160,9 @@ DIFFERENCES = (
 HEAD = """# Differences by convention
 
 Written by `python docs/differences.py`: do not edit. Slopes at kinks have a [table](kinks.md) of
-their own. All else agrees, which `python -m pytest -m peers` shows where the libraries are
-installed: values, and gradients where there are any, in float64 to 1e-10 (ONNX, whose
-attributes are float32: to 1e-6).
+their own. All else agrees, which `python -m pytest -m special tests/test_parity.py` shows where
+those libraries are installed: values, and gradients where there are any, in float64 to 1e-10 (ONNX,
+whose attributes are float32: to 1e-6).
 
 | function | library | there | here | reason |
 |---|---|---|---|---|

@@ -1,4 +1,6 @@
-"""Every test runs on eight virtual devices, and under JAX's strictest rules of promotion.
+"""What is run when, and how: `run_of` says which tests every change is tested on.
+
+Every test runs on eight virtual devices, and under JAX's strictest rules of promotion.
 
 All tests of one activation run in one process, which so compiles its kernels once; after some
 activations it forgets what it compiled, for all of it together would fill the memory.
@@ -52,27 +54,36 @@ def pytest_collection_modifyitems(items):
     settings = set(map(repr, variants()))
     for item in items:
         name = activation_of(item)
-        if name is None:
-            continue
-        if not item.get_closest_marker("xdist_group"):
+        if name and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(name))
-        by_hand = item.get_closest_marker("aot")  # anyway, and then of all
-        if not (name in chosen or by_hand or is_for_every_activation(item, settings)):
-            item.add_marker(pytest.mark.thorough)
+        if run := run_of(item, chosen, settings):
+            item.add_marker(run)
+
+
+def run_of(item, chosen: set[str], settings: set[str]) -> str | None:
+    """The run that a test belongs to: "special", "thorough", or None, which is every change.
+
+    Args:
+        item: the test.
+        chosen: the activations that all laws judge on every change.
+        settings: the cases with the parameters that every activation is tried with.
+    """
+    for run in ("special", "thorough"):  # where a test says so itself
+        if item.get_closest_marker(run):
+            return run
+    name = activation_of(item)
+    if name is None or name in chosen:
+        return None
+    parameters = item.callspec.params
+    case, dtype = parameters.get("case"), parameters.get("dtype", USUAL[0])
+    is_usual = dtype in USUAL and (not isinstance(case, Case) or repr(case) in settings)
+    return None if is_usual and not item.get_closest_marker("machinery") else "thorough"
 
 
 def declared_elsewhere() -> set[str]:
     """Activations of the module given with `--declare`: all laws judge them."""
     everything = jaxact.CATALOG.items()
     return {name for name, e in everything if not e.function.__module__.startswith("jaxact.")}
-
-
-def is_for_every_activation(item, settings: set[str]) -> bool:
-    """Whether a test is more than one of the machinery, in the usual formats and settings."""
-    parameters = item.callspec.params
-    case, dtype = parameters.get("case"), parameters.get("dtype", USUAL[0])
-    is_usual = not isinstance(case, Case) or repr(case) in settings
-    return is_usual and dtype in USUAL and not item.get_closest_marker("machinery")
 
 
 def pytest_runtest_teardown(item, nextitem):

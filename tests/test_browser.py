@@ -1,4 +1,4 @@
-"""The site and the example's report in a real browser: `python -m pytest -m browser`.
+"""The site and the example's report in a real browser: `python -m pytest -m special tests/test_browser.py`.
 
 Needs the extra `browser`, and Chromium where JAXACT_CHROMIUM says or on the path. JAXACT_SITE names
 a site that is built already; JAXACT_REPORT must name a report that the main example wrote.
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from test_site import CATALOG, Page, built, pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("site")]
+pytestmark = [pytest.mark.special(needs="browser"), pytest.mark.xdist_group("site")]
 PHONE = {"width": 390, "height": 844}
 DRAWN = [e for e in CATALOG.values() if e.kind in ("elementwise", "random")]
 

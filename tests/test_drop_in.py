@@ -1,9 +1,9 @@
 """The law of the drop-in: every function of jax.nn is here, with its arguments.
 
-And it passes jax's own tests. That is run by hand, against the file tests/nn_test.py of the version
-of jax that is installed:
+And it passes jax's own tests. That needs the file tests/nn_test.py of the version of jax that is
+installed:
 
-    JAX_NN_TEST=path/to/nn_test.py python -m pytest -m by_hand tests/test_drop_in.py
+    JAX_NN_TEST=path/to/nn_test.py python -m pytest -m special tests/test_drop_in.py
 """
 
 import inspect
@@ -51,7 +51,7 @@ def test_arguments_are_jax_nns(name):
     assert own[: len(other)] == other
 
 
-@pytest.mark.by_hand
+@pytest.mark.special(needs="JAX_NN_TEST")
 def test_the_tests_of_jax_nn_pass_with_our_functions():
     assert THEIRS, "JAX_NN_TEST must say where jax's tests/nn_test.py is"
     result = subprocess.run(

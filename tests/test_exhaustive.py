@@ -1,4 +1,4 @@
-"""The judge of all floats, judged; and the law of values at all of them, which is run by hand."""
+"""The judge of all floats, judged; and the law of values at all of them, which takes half an hour."""
 
 import functools
 
@@ -16,7 +16,7 @@ from jaxact import CATALOG
 IN_JAX_NN = [case for case in cases("elementwise") if hasattr(jax.nn, case.entry.name)]
 
 
-@pytest.mark.sweep
+@pytest.mark.thorough
 @over(IN_JAX_NN)
 def test_values_are_exact_at_all_floats(case):
     check(case)

@@ -2,7 +2,7 @@
 
 Blocks of Python run in order, in one namespace a page: `python` as it stands, `pycon` with the
 answers that are printed there. A page that needs another package says so in a comment,
-`<!-- by hand: equinox -->`, and runs with `-m by_hand` where that is installed.
+`<!-- needs: equinox -->`, and runs with `-m special` where that is installed.
 """
 
 import doctest
@@ -53,12 +53,12 @@ def run(page: Path) -> None:
 
 
 def params(pages: list[Path]) -> list:
-    """Pages as parameters; those that are run by hand bear the marker and the reason."""
+    """Pages as parameters; those that need another package bear the mark and its name."""
     parameters = []
     for page in pages:
         if any(blocks(page, "python", "pycon")):
-            found = re.search(r"<!-- by hand: (\w+) -->", page.read_text(encoding="utf-8"))
-            marks = [pytest.mark.by_hand] if found else []
+            found = re.search(r"<!-- needs: (\w+) -->", page.read_text(encoding="utf-8"))
+            marks = [pytest.mark.special(needs=found[1])] if found else []
             name = f"{page.parent.name}/{page.stem}"
             parameters.append(pytest.param(page, found and found[1], marks=marks, id=name))
     return parameters

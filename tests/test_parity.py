@@ -1,7 +1,7 @@
 """Parity with peers: what a name of theirs means here computes what it computes there.
 
     pip install -e ".[test,peers]"
-    python -m pytest -m peers tests/test_parity.py
+    python -m pytest -m special tests/test_parity.py
 
 Values and gradients, in float64 to 1e-10, on torch's own sample inputs, and on normal numbers for
 the others. Kinks are apart, for they are no samples; docs/kinks.py measures them.
@@ -120,7 +120,7 @@ def here(name, arguments, x):
     return {OURS.get(key, key): value for key, value in arguments.items()}
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 @over_names("torch")
 def test_torch_agrees_on_its_own_samples(name):
     import torch
@@ -158,7 +158,7 @@ def frequencies_agree(function):
     np.testing.assert_allclose(drawn.mean(0), np.mean(got, 0), atol=0.02)
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 def test_every_activation_of_torch_has_its_name_here():
     from torch.nn.modules import activation
 
@@ -179,7 +179,7 @@ def keras_activations():
     return keras.activations
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 @over_names("keras")
 def test_keras_agrees(name):
     arguments = {"threshold": (0.5, -1.0)}.get(name, ())
@@ -190,7 +190,7 @@ def test_keras_agrees(name):
     agree(got, expected, tolerance("keras", name))
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 def test_every_activation_of_keras_has_its_name_here():
     keras_activations()
     from keras.src.activations import ALL_OBJECTS_DICT
@@ -221,7 +221,7 @@ def onnx_operator(name, *arrays, **attributes):
     return value
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 @over_names("onnx")
 def test_onnx_agrees(name):
     x = NORMAL.reshape(16, 32)
@@ -253,7 +253,7 @@ LEARNED = {  # how parameters of a module there are passed here
 }
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 @over_names("hf")
 def test_hugging_face_agrees(name):
     from transformers.activations import ACT2FN
@@ -265,7 +265,7 @@ def test_hugging_face_agrees(name):
         agree(ours(lambda x: named(x, *learned), NORMAL), theirs(module, NORMAL))
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 def test_every_key_of_hugging_face_has_its_name_here():
     from transformers.activations import ACT2CLS
 
@@ -276,7 +276,7 @@ def test_every_key_of_hugging_face_has_its_name_here():
 # --- Differences ---------------------------------------------------------------------------------
 
 
-@pytest.mark.peers
+@pytest.mark.special(needs="peers")
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda d: f"{d.peer}-{d.name}")
 def test_what_is_said_to_differ_differs(difference):
     name, given = difference.theirs

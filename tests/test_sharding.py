@@ -68,7 +68,7 @@ def tpus():
     return Mesh(devices, ("batch", "features"), axis_types=(AxisType.Auto,) * 2)
 
 
-@pytest.mark.aot
+@pytest.mark.special(needs="aot")
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 @over_typical_local
 def test_value_and_gradient_need_no_communication_on_a_tpu(case, spec, dtype, tpus):

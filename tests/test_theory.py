@@ -220,7 +220,7 @@ def test_an_initializer_is_made_while_jax_traces():
 
 NETWORKS = [
     pytest.param((1024, 20), id="1024x20"),
-    pytest.param((4096, 50), id="4096x50", marks=pytest.mark.sweep),
+    pytest.param((4096, 50), id="4096x50", marks=pytest.mark.thorough),
 ]
 BIAS_STD = 0.3
 
