@@ -1,4 +1,6 @@
-"""The site and the example's report in a real browser: `python -m pytest -m special tests/test_browser.py`.
+"""The site and the example's report in a real browser.
+
+    python -m pytest -m special tests/test_browser.py
 
 Needs the extra `browser`, and Chromium where JAXACT_CHROMIUM says or on the path. JAXACT_SITE names
 a site that is built already; JAXACT_REPORT must name a report that the main example wrote.

@@ -1,4 +1,4 @@
-"""The judge of all floats, judged; and the law of values at all of them, which takes half an hour."""
+"""The judge of all floats, judged; and the law of values at all of them."""
 
 import functools
 
