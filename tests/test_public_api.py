@@ -46,7 +46,7 @@ FLOORS = {
         "_opaque_call",
     },
     "functions": {"functions"},
-    "rooms": {"backward", "theory", "names", "_expectations", "_initializers", "_modules"},
+    "rooms": {"backward", "theory", "names", "_expectations", "_initializers", "_modules", "tracing"},
     "modules": {"nnx", "linen", "diagnostics"},
 }
 

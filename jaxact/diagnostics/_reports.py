@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from typing import Any
 
-from ._programs import Site
+from ..tracing.programs import Site
 
 
 class Report:

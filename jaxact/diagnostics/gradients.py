@@ -15,9 +15,9 @@ from jax.core import Tracer
 from jax.extend.core.primitives import scan_p
 
 from ._models import Model, disassemble
-from ._programs import Program, Site, Variable, scan_carry
+from ..tracing.programs import Program, Site, Variable, scan_carry
 from ._reports import Report, keys, names, numbered, unrolled
-from ._running import run, trace
+from ..tracing.running import run, trace
 
 VANISHING = 1e-2  # of the signal at the last layer, left at the first
 EXPLODING = 1e2

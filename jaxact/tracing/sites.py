@@ -12,8 +12,8 @@ from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
 from jax.extend.core.primitives import cond_p, custom_jvp_call_p, jit_p, scan_p, while_p
 
 from .._catalog import CATALOG, Entry
-from ._catalogue import POINTS, UNKNOWN, same_values
-from ._programs import Atom, Constant, Loop, Program, Site, Step, Variable, scan_carry
+from .recognition import POINTS, UNKNOWN, same_values
+from .programs import Atom, Constant, Loop, Program, Site, Step, Variable, scan_carry
 
 
 def is_activation(equation: JaxprEqn) -> bool:

@@ -10,8 +10,8 @@ from jax import Array, lax
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, Var, jaxpr_as_fun
 from jax.extend.core.primitives import cond_p, remat_p, scan_p, while_p
 
-from ._programs import Atom, Constant, Program, Site, Step, flatten, mark, scan_carry
-from ._sites import find_sites, is_activation
+from .programs import Atom, Constant, Program, Site, Step, flatten, mark, scan_carry
+from .sites import find_sites, is_activation
 
 Readings = dict[Site, Any]
 
@@ -104,7 +104,7 @@ def evaluate(step: Step, arguments: Sequence[Any]) -> list[Any]:
     given = {v: a for v, a in pairs if isinstance(v, Var)}
     results = list(equation.outvars)
     unnamed = DebugInfo(
-        "step", "step of jaxact.diagnostics", ("",) * len(given), ("",) * len(results)
+        "step", "step of jaxact.tracing", ("",) * len(given), ("",) * len(results)
     )
     single = Jaxpr((), list(given), results, [equation], equation.effects, unnamed)
     return jaxpr_as_fun(ClosedJaxpr(single, ()))(*given.values())
