@@ -341,6 +341,7 @@ def _rows(ops: Any, x: Array, axes: tuple[int, ...]) -> _Rows:
     if x.dtype != wide:
         x, top = ops.widen(x, wide), ops.widen(top, wide)
     top = jnp.where(top == -jnp.inf, 0.0, top)
+    x = ops.at_most(x, top)  # XLA may compute x again, and not alike
     high = x - top
     lowest = ops.lowest(high, lift=LIFT)
     low = None if short else _lost(x, top, high)
@@ -373,15 +374,23 @@ def _sum(rows: _Rows, axes: tuple[int, ...]) -> tuple[Array, Array]:
     return high * DROP, low * DROP
 
 
-def _log_of_sum(rows: _Rows, axes: tuple[int, ...]) -> Array:
-    """log(sum(exp(x - top))); exact also where one term dominates."""
-    largest = rows.high == 0
-    others = jnp.sum(jnp.where(largest, 0.0, rows.lifted), axes, keepdims=True) * DROP
-    # Counted in integers: on CPU that takes less than sums of floats where rows are short.
-    ties = jnp.sum(largest, axes, keepdims=True, dtype=jnp.int32)
-    rest = others + (ties - 1).astype(others.dtype)
+def _log_of_sum(rows: _Rows, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """log(sum(exp(x - top))), and from which x - top on an entry is the one that dominates.
+
+    The sum is taken in two parts, of which the one leaves out what is near the largest entry. As
+    they are continuous, it does not matter if XLA computes x more than once, and not alike: one
+    near entry is the largest, whatever it was read as.
+    """
+    total = functools.partial(jnp.sum, axis=axes, keepdims=True)
+    e = rows.lifted * DROP
+    # 2^LIFT e where e < 1/2, 0 where e > 3/4
+    far = jnp.clip(1.5 * 2.0**LIFT - 2 * rows.lifted, 0.0, rows.lifted)
+    others, near = total(far) * DROP, total(e - far * DROP)
+    alone = (near < 1.2) & (others < 0.4)
+    rest = jnp.where(alone, others, (near - 1) + others)
+    rest = jnp.where(rest < 0, 0.0, rest)
     # XLA's logarithm sets every bit of a NaN, which rounding to 16 bits would carry over to 0.
-    return jnp.where(jnp.isnan(rest), jnp.nan, jnp.log1p(rest))
+    return jnp.where(jnp.isnan(rest), jnp.nan, jnp.log1p(rest)), jnp.where(alone, -0.25, 0.0)
 
 
 _LN2_HIGH = round(math.log(2) * 2**16) / 2**16  # times an exponent it is not rounded
@@ -433,8 +442,8 @@ def _probabilities(axes: tuple[int, ...], x: Array) -> Array:
 def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
     def compute(ops, x):
         rows = _rows(ops, x, axes)
-        total = _log_of_sum(rows, axes)
-        y = rows.high - jnp.where(total == -jnp.inf, 0.0, total)
+        logarithm, largest = _log_of_sum(rows, axes)
+        y = jnp.where(rows.high >= largest, 0.0, rows.high) - logarithm
         return y if y.dtype == x.dtype else ops.narrow(y, x.dtype)
 
     return on_platform(compute, x)
