@@ -5,6 +5,7 @@ import doctest
 import jax
 import jax.numpy as jnp
 import numpy as np
+import printed
 import pytest
 from flax import nnx
 from test_gradient_reports import X, network, recurrent, stacked
@@ -95,13 +96,8 @@ def test_wrong_input_is_refused_with_a_remedy():
 def test_the_examples_of_the_documentation_run(module):
     module = getattr(__import__(f"jaxact.diagnostics.{module}").diagnostics, module)
     names = {"jax": jax, "jnp": jnp, "jaxact": jaxact, "nnx": nnx}
-    report: list[str] = []
-    runner = doctest.DocTestRunner(verbose=False)
-    for test in doctest.DocTestFinder().find(module, extraglobs=names):
-        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-            runner.run(test, out=report.append)
-    assert runner.summarize(verbose=False).attempted > 0
-    assert not report, "".join(report)
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        printed.check(doctest.DocTestFinder().find(module, extraglobs=names))
 
 
 def test_the_room_is_entered_when_it_is_named():

@@ -65,7 +65,9 @@ def test_the_laws_judge_it(run):
 
 
 def test_the_laws_find_it_wrong(run):
-    (run.place / "my_activations.py").write_text(MODULE.replace("6 * m", "5 * m"))
+    wrong = MODULE.replace("6 * ops", "5 * ops")
+    assert wrong != MODULE
+    (run.place / "my_activations.py").write_text(wrong)
     result = laws_of_cubed_relu(run)
     assert result.returncode == 1
     assert "cubed_relu" in result.stdout

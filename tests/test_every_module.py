@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import orbax.checkpoint
+import printed
 import pytest
 from flax import linen as nn, nnx
 from jax.sharding import AxisType, PartitionSpec as P
@@ -166,12 +167,7 @@ def test_the_docstring_says_what_must_be_known_and_its_example_runs(room, name):
     for path, _ in jax.tree.leaves_with_path(nnx_layer(name).parameters):
         assert re.search(rf"\b{path[0].key}\b", text), f"parameter {path[0].key} is missing"
     names = {"jax": jax, "jnp": jnp, "jaxact": jaxact, "nnx": nnx, "nn": nn}
-    report: list[str] = []
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
-    for test in doctest.DocTestFinder(recurse=False).find(module, globs=names):
-        runner.run(test, out=report.append)
-    assert runner.summarize(verbose=False).attempted
-    assert not report, "".join(report)
+    printed.check(doctest.DocTestFinder(recurse=False).find(module, globs=names))
 
 
 @over_modules

@@ -5,7 +5,7 @@ import mpmath
 import numpy as np
 import oracle
 import pytest
-from oracle import Exact
+from oracle import Exact, sweep
 
 FORMULAS = {
     "silu": lambda ops, x: x / (1 + ops.exp(-x)),
@@ -145,6 +145,29 @@ def test_many_points_get_the_same_numbers(name, dtype):
         assert np.max(np.abs(exact.hi[some] - one_by_one.hi) / unit) < 2.0**-44
 
 
+CLOSE_CALLS = {  # values, slopes and curvatures at ties, at the last before infinity among them
+    "cube": lambda ops, x: ops.maximum(x, 0) ** 3,
+    "line": lambda ops, x: (x + 1) / 2,
+    "least": lambda ops, x: ops.exp(x) / ops.exp(x) * x * x / 4,
+}
+
+
+@pytest.mark.parametrize("name", CLOSE_CALLS)
+@pytest.mark.parametrize("dtype", FORMATS[:3])
+def test_many_points_are_rounded_alike_whatever_rounds_differently(name, dtype, monkeypatch):
+    """As on a processor whose sums and cosines end in other digits."""
+    narrow = dtype is not np.float32
+    xs = oracle.all_patterns(dtype) if narrow else oracle.neighbours(1 / 3, dtype, 2**9)
+    answers = []
+    for seed in range(2):
+        random = np.random.default_rng(seed)
+        noise = 1 + 2.0**-51 * random.integers(-1, 2, sweep._TO_COEFFICIENTS.shape)
+        monkeypatch.setattr(sweep, "_TO_COEFFICIENTS", sweep._TO_COEFFICIENTS * noise)
+        exact = oracle.evaluate_many(CLOSE_CALLS[name], xs, 2, dtype=dtype)
+        answers.append([(oracle.nearest(e, dtype), oracle.is_normal(e, dtype)) for e in exact])
+    np.testing.assert_array_equal(*answers)
+
+
 @pytest.mark.parametrize("kink", [1.0, 1.5, 1.4999, 1.7, 1.9999])
 def test_many_points_see_a_kink_anywhere(kink):
     def bent(ops, x, kink):
@@ -206,6 +229,21 @@ def test_nearest_rounds_as_the_format_does(dtype):
     with np.errstate(over="ignore"):
         rounded = hi.astype(dtype).astype(np.float64)
     np.testing.assert_array_equal(oracle.nearest(Exact(hi, np.zeros_like(hi)), dtype), rounded)
+
+
+@pytest.mark.parametrize("dtype", FORMATS[:3])
+def test_either_neighbour_of_the_last_tie_is_right(dtype):
+    info = ml_dtypes.finfo(dtype)
+    largest = float(info.max)
+    tie = largest * (1 + float(info.eps) / (4 - 2 * float(info.eps)))
+    assert 2 * (tie - largest) == 2.0 ** (np.frexp(largest)[1] - 1) * float(info.eps)
+    for got in (largest, np.inf):
+        assert ulps(got, tie, dtype) == 0.5
+        assert not oracle.is_misrounded(np.array([got], dtype), doubles(tie)).any()
+    for got in (-largest, -np.inf, np.nan, 1.0):
+        assert ulps(got, tie, dtype) > 0.5
+    assert ulps(largest, (tie, 1e-300), dtype) == np.inf
+    assert ulps(np.inf, (tie, -1e-300), dtype) == np.inf
 
 
 def test_nearest_minds_the_low_part_of_a_tie():

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import printed
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -46,9 +47,7 @@ def run(page: Path) -> None:
             exec(compile(program, str(page), "exec"), namespace)
             continue
         test = doctest.DocTestParser().get_doctest(program, namespace, page.name, str(page), 0)
-        said = []
-        doctest.DocTestRunner(optionflags=flags).run(test, out=said.append, clear_globs=False)
-        assert not said, "".join(said)
+        printed.check([test], flags)
         namespace.update(test.globs)
 
 

@@ -19,7 +19,8 @@ _PRECISIONS = (128, 256, 512, 1024, 2048, 4096)
 class Exact(NamedTuple):
     """Numbers hi + lo, of which hi is the nearest double.
 
-    Beyond the doubles hi is infinite and lo is 0; below them both are 0.
+    Beyond the doubles hi is infinite and lo is 0; below them both are 0. Where lo is 0 all that is
+    known is that the number may be hi itself.
     """
 
     hi: np.ndarray
@@ -113,7 +114,8 @@ def _two_doubles(ball: arb, vanishing: arb) -> tuple[float, float]:
     if ball.rel_accuracy_bits() >= _ACCURACY:
         middle = ball.mid()
         hi = float(middle)
-        return (hi, float(middle - hi)) if math.isfinite(hi) else (hi, 0.0)
+        is_known_by_hi = not math.isfinite(hi) or ball.contains(arb(hi))
+        return hi, 0.0 if is_known_by_hi else float(middle - hi)
     if ball.abs_upper() < vanishing:
         return 0.0, 0.0
     raise Undecided

@@ -1,4 +1,8 @@
-"""Exact derivatives at millions of points: interpolated between points evaluated in balls."""
+"""Exact derivatives at millions of points: interpolated between points evaluated in balls.
+
+Interpolation rounds, and differently on each processor. What its error could decide is evaluated
+one by one instead, so that every processor gets the same roundings.
+"""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -10,9 +14,11 @@ from numpy.polynomial import chebyshev
 from numpy.typing import DTypeLike
 
 from .exact import Exact, evaluate
+from .ulp import unit_of
 
 _ACCURACY = 2.0**-44  # relative, of what is interpolated: 2^-20 of a float32's last place
 _ROUNDING = 2.0**-51  # of the interpolation itself, relative to its largest value
+_MARGIN = 4 * _ACCURACY  # within it of where a rounding changes, nothing interpolated is trusted
 _FEW, _MANY = 40, 2**15  # points of a piece: fewer cost no more one by one, more leave the cache
 _NODES = np.cos(np.pi * (np.arange(16) + 0.5) / 16)
 _CHECKS = np.array([-1, -0.98, -0.6, -0.1, 0.4, 0.75, 0.96, 1])
@@ -46,34 +52,47 @@ def evaluate_many(
         dtype: the format to be judged: below its least normal number the error is relative to that.
 
     Returns:
-        For every order from 0, the derivative at all points; lo is zero.
+        For every order from 0, the derivative at all points; lo is zero where it was interpolated.
     """
 
     def one_by_one(points):
         exact = evaluate(formula, points, order, params, wrt=wrt, times=times, dtype=dtype)
-        return np.stack([row.hi for row in exact])
+        return np.stack([row.hi for row in exact]), np.stack([row.lo for row in exact])
 
     ascending = np.argsort(xs, kind="stable")
     xs = np.asarray(xs, np.float64)[ascending]
     least = float(ml_dtypes.finfo(dtype).smallest_normal)
-    values = np.empty((order + 1, len(xs)))
+    values, rest = np.zeros((2, order + 1, len(xs)))
     pieces = _binades(xs)
     while pieces:
         start, stop = pieces.pop()
         points = xs[start:stop]
         if len(points) <= _FEW:
-            values[:, start:stop] = one_by_one(points)
+            values[:, start:stop], rest[:, start:stop] = one_by_one(points)
             continue
         middle = start + len(points) // 2
         if len(points) <= _MANY:
             piece, doubtful = _interpolate(one_by_one, points, least)
             if np.count_nonzero(doubtful) <= len(points) // 8:
-                piece[:, doubtful] = one_by_one(points[doubtful])
+                doubtful |= np.any(_is_close_call(piece, dtype), axis=0)
+                piece[np.abs(piece) < unit_of(0.0, dtype) / 2] = 0
                 values[:, start:stop] = piece
+                again = start + np.flatnonzero(doubtful)
+                values[:, again], rest[:, again] = one_by_one(xs[again])
                 continue
         pieces += [(start, middle), (middle, stop)]
-    values[:, ascending] = values.copy()
-    return [Exact(row, np.zeros_like(row)) for row in values]
+    values[:, ascending], rest[:, ascending] = values.copy(), rest.copy()
+    return [Exact(*pair) for pair in zip(values, rest, strict=True)]
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def _is_close_call(values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    """Whether the rounding of each number to a format, or if it counts, hangs on its last bits."""
+    unit, least = unit_of(values, dtype), float(ml_dtypes.finfo(dtype).smallest_normal)
+    magnitudes = np.abs(values)
+    margin = _MARGIN * np.maximum(magnitudes, least)
+    tie = (np.floor(magnitudes / unit) + 0.5) * unit
+    return np.any([np.abs(magnitudes - edge) <= margin for edge in (tie, least)], axis=0)
 
 
 def _binades(xs: np.ndarray) -> list[tuple[int, int]]:
@@ -91,7 +110,7 @@ def _interpolate(one_by_one, points: np.ndarray, least: float) -> tuple[np.ndarr
     places = np.concatenate(
         [center + half * _NODES, center + half * _CHECKS[1:-1], points[[0, -1]]]
     )
-    exact = one_by_one(places)
+    exact, _ = one_by_one(places)
     coefficients = _TO_COEFFICIENTS @ exact[:, : len(_NODES)].T
     checks = slice(len(_NODES), None)
     tested = chebyshev.chebval((places[checks] - center) / half, coefficients)

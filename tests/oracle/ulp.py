@@ -28,7 +28,7 @@ def is_normal(numbers: Exact | ArrayLike, dtype: DTypeLike) -> np.ndarray:
 @_quiet
 def nearest(exact: Exact, dtype: DTypeLike) -> np.ndarray:
     """The exact numbers correctly rounded to `dtype`, ties to even, held in float64."""
-    unit = _unit(exact.hi, dtype)
+    unit = unit_of(exact.hi, dtype)
     scaled = exact.hi / unit
     below = np.floor(scaled)
     decided_by_lo = (scaled - below == 0.5) & (exact.lo != 0)
@@ -42,7 +42,8 @@ def ulp_error(got: np.ndarray, exact: Exact) -> np.ndarray:
     """The error of each result, in units in the last place of the result's own format.
 
     It is infinite where the result is not a number, and where either the result or the correctly
-    rounded number is infinite, but not both.
+    rounded number is infinite, but not both. At the tie between the largest number and infinity
+    either is half a unit off.
     """
     return _units(got.astype(np.float64), nearest(exact, got.dtype), exact, got.dtype)
 
@@ -59,14 +60,19 @@ def is_misrounded(got: np.ndarray, exact: Exact) -> np.ndarray:
 
 
 def _units(results: np.ndarray, rounded: np.ndarray, exact: Exact, dtype: DTypeLike) -> np.ndarray:
-    units = np.abs(results - exact.hi - exact.lo) / _unit(rounded, dtype)
+    units = np.abs(results - exact.hi - exact.lo) / unit_of(rounded, dtype)
     measurable = np.isfinite(results) & np.isfinite(rounded)
-    return np.where(measurable, units, np.where(results == rounded, 0.0, np.inf))
+    units = np.where(measurable, units, np.where(results == rounded, 0.0, np.inf))
+    largest = float(ml_dtypes.finfo(dtype).max)
+    overflow = largest + unit_of(largest, dtype) / 2  # infinite itself for float64
+    is_tie = np.isfinite(exact.hi) & (np.abs(exact.hi) == overflow) & (exact.lo == 0)
+    is_neighbour = (np.abs(results) >= largest) & (np.sign(results) == np.sign(exact.hi))
+    return np.where(is_tie & is_neighbour, 0.5, units)
 
 
-def _unit(numbers: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+def unit_of(numbers: ArrayLike, dtype: DTypeLike) -> np.ndarray:
     """The unit in the last place: the power of two within each number, times eps."""
-    info = ml_dtypes.finfo(dtype)
+    info, numbers = ml_dtypes.finfo(dtype), np.asarray(numbers, np.float64)
     exponent_bits = np.float64(np.inf).view(np.int64)
     powers = (numbers.view(np.int64) & exponent_bits).view(np.float64)
     return np.maximum(powers, float(info.smallest_normal)) * float(info.eps)
