@@ -154,7 +154,8 @@ def wrong_log_softmax(x):
     high = x - jnp.max(x, -1, keepdims=True)
     largest = high == 0
     others = jnp.sum(jnp.where(largest, 0, jnp.exp(high)), -1, keepdims=True)
-    return high - jnp.log1p(others + jnp.sum(largest, -1, keepdims=True, dtype=x.dtype) - 1)
+    ties = jnp.sum(largest, -1, keepdims=True, dtype=x.dtype)
+    return high - jnp.log1p(others + (ties - 1))
 
 
 def test_a_function_that_is_right_alone_only_is_found():
