@@ -19,13 +19,19 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.custom_derivatives import SymbolicZero
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 from jax.typing import ArrayLike
 
 from ._arguments import as_array, broadcast, is_number, real
 from ._arithmetic import CpuOps, XlaOps
+from ._jax import (
+    SymbolicZero,
+    Zero,
+    is_undefined_primal,
+    primitive,
+    product_aval,
+    varying_alike,
+    zero_tangent,
+)
 from ._mechanism import HAS_PRIMITIVES
 from ._opaque_call import opaque_call
 
@@ -371,16 +377,6 @@ def scale_tangent(kernel: Kernel, numbers: Numbers, residuals, factors, t: Array
     )
 
 
-def varying_alike(*operands: Array) -> list[Array]:
-    """Under `shard_map`, makes operands vary over the same mesh axes, as functions of `lax` do."""
-    axes = [jax.typeof(a).mat.varying for a in operands]
-    every = frozenset().union(*axes)
-    return [
-        lax.pcast(a, tuple(sorted(every - own)), to="varying") if own != every else a
-        for a, own in zip(operands, axes, strict=True)
-    ]
-
-
 def _product(
     ops, *operands: Array, kernel: Kernel, numbers: Numbers, residuals: int, dtype
 ) -> Array:
@@ -402,10 +398,8 @@ def _is_code(a: Array) -> bool:
 
 # --- Mechanism 1: a primitive ------------------------------------------------------------------
 
-scale_tangent_p = Primitive("jaxact_scale_tangent")
 
-
-def _lowered(ops, *, barrier: bool = True) -> Callable[..., Any]:
+def _compiled(ops, *, barrier: bool = True) -> Callable[..., Array]:
     def compute(*operands, **parameters):
         # Without the barrier XLA would compute the slope beside the value, and keep that instead;
         # but for TPUs it then keeps less.
@@ -413,35 +407,16 @@ def _lowered(ops, *, barrier: bool = True) -> Callable[..., Any]:
             ops, *(lax.optimization_barrier(operands) if barrier else operands), **parameters
         )
 
-    return mlir.lower_fun(compute, multiple_results=False)
+    return compute
 
 
-mlir.register_lowering(scale_tangent_p, _lowered(XlaOps))
-mlir.register_lowering(scale_tangent_p, _lowered(XlaOps, barrier=False), platform="tpu")
-mlir.register_lowering(scale_tangent_p, _lowered(CpuOps), platform="cpu")
-
-
-@functools.partial(jax.jit, static_argnames=("kernel", "numbers", "residuals", "dtype"))
-def _evaluated(*operands, **parameters):
-    by_platform = {
-        platform: functools.partial(_product, ops, **parameters)
-        for platform, ops in (("cpu", CpuOps), ("default", XlaOps))
-    }
-    return lax.platform_dependent(*operands, **by_platform)
-
-
-scale_tangent_p.def_impl(_evaluated)
-
-
-@scale_tangent_p.def_abstract_eval
 def _abstract(*operands, dtype, **_):
-    # Multiplication knows how shardings and varying axes combine; ask it.
     shape = lax.broadcast_shapes(*(a.shape for a in operands))
     weak = all(a.weak_type for a in operands if not _is_code(a))
     full = [
         a.update(shape=shape, dtype=dtype, weak_type=weak) for a in operands if a.ndim == len(shape)
     ]
-    return functools.reduce(lambda a, b: lax.mul_p.abstract_eval(a, b)[0], full)
+    return product_aval(*full)
 
 
 def _scale_tangent_jvp(
@@ -458,20 +433,18 @@ def _scale_tangent_jvp(
     out = scale_tangent_p.bind(
         *primals, kernel=kernel, numbers=numbers, residuals=residuals, dtype=dtype
     )
-    terms = [derivative(i, t) for i, t in enumerate(tangents) if type(t) is not ad.Zero]
-    return out, functools.reduce(jnp.add, terms) if terms else ad.Zero(
-        jax.typeof(out).to_tangent_aval()
-    )
+    terms = [derivative(i, t) for i, t in enumerate(tangents) if type(t) is not Zero]
+    return out, functools.reduce(jnp.add, terms) if terms else zero_tangent(out)
 
 
 def _scale_tangent_transpose(
     ct, *operands, kernel: Kernel, numbers: Numbers, residuals: int, dtype
 ):
-    (position,) = (i for i, a in enumerate(operands) if ad.is_undefined_primal(a))
+    (position,) = (i for i, a in enumerate(operands) if is_undefined_primal(a))
     unknown = operands[position].aval
     result: list = [None] * len(operands)
-    if type(ct) is ad.Zero:
-        result[position] = ad.Zero(unknown)
+    if type(ct) is Zero:
+        result[position] = Zero(unknown)
         return result
     others = [a for i, a in enumerate(operands) if i != position]
     summed = unknown.shape != ct.shape
@@ -512,9 +485,16 @@ def _scale_tangent_batch(operands, dims, **parameters):
     return scale_tangent_p.bind(*moved, **parameters), 0
 
 
-ad.primitive_jvps[scale_tangent_p] = _scale_tangent_jvp
-ad.primitive_transposes[scale_tangent_p] = _scale_tangent_transpose
-batching.primitive_batchers[scale_tangent_p] = _scale_tangent_batch
+scale_tangent_p = primitive(
+    "jaxact_scale_tangent",
+    run=_compiled(XlaOps),
+    platforms={"cpu": _compiled(CpuOps), "tpu": _compiled(XlaOps, barrier=False)},
+    static=("kernel", "numbers", "residuals", "dtype"),
+    aval=_abstract,
+    jvp=_scale_tangent_jvp,
+    transpose=_scale_tangent_transpose,
+    batch=_scale_tangent_batch,
+)
 
 
 # --- Mechanism 2: jax.checkpoint ---------------------------------------------------------------

@@ -14,11 +14,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.core import Tracer
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir, partial_eval
 
-from ._derivatives import compute_dtype, sharded_alike, varying_alike
+from ._derivatives import compute_dtype, sharded_alike
+from ._jax import (
+    Primitive,
+    Tracer,
+    Zero,
+    primitive,
+    product_aval,
+    split_linear,
+    varying_alike,
+    zero_tangent,
+)
 from ._levels import Levels
 from ._opaque_call import opaque_call
 from ._packing import Packing
@@ -73,8 +80,6 @@ def _coded_jvp(coding: Coding, primals, tangents):
 
 # --- The tangent, from the input -----------------------------------------------------------------
 
-step_p = Primitive("jaxact_step")
-
 
 def _step(t: Array, x: Array, *, coding: Coding) -> Array:
     return _times(coding.slopes(coding.codes(x), compute_dtype(t)), t)
@@ -84,22 +89,16 @@ def _times(slopes: Array, t: Array) -> Array:
     return (slopes * t.astype(slopes.dtype)).astype(t.dtype)
 
 
-@step_p.def_abstract_eval
 def _abstract_step(t, x, *, coding: Coding):
-    return lax.mul_p.abstract_eval(t, x.update(weak_type=t.weak_type))[0]
+    return product_aval(t, x.update(weak_type=t.weak_type))
 
 
-def _partial_eval(trace, t, x, *, coding: Coding):
+def _split(x: Array, *, coding: Coding) -> tuple[Primitive, list[Array], dict[str, Any]]:
     """Where only the tangent is unknown, codes are computed now, and packed."""
-    if t.is_known() or not x.is_known():
-        return trace.default_process_primitive(step_p, (t, x), {"coding": coding})
-    known = x.pval.get_known()
-    packing = Packing.of(known, len(coding.levels.values))
-    packed = opaque_call(_packed, (coding, packing), lax.stop_gradient(known))
-    rest = (x,) if isinstance(known, Tracer) else ()
-    return trace.default_process_primitive(
-        unpacked_step_p, (t, packed, *rest), {"coding": coding, "packing": packing}
-    )
+    packing = Packing.of(x, len(coding.levels.values))
+    packed = opaque_call(_packed, (coding, packing), lax.stop_gradient(x))
+    kept = [packed, x] if isinstance(x, Tracer) else [packed]
+    return unpacked_step_p, kept, {"coding": coding, "packing": packing}
 
 
 def _packed(coding: Coding, packing: Packing, x: Array) -> Array:
@@ -107,8 +106,6 @@ def _packed(coding: Coding, packing: Packing, x: Array) -> Array:
 
 
 # --- The tangent, from packed codes --------------------------------------------------------------
-
-unpacked_step_p = Primitive("jaxact_unpacked_step")
 
 
 def _unpacked_step(t: Array, packed: Array, *_: Array, coding: Coding, packing: Packing) -> Array:
@@ -118,7 +115,6 @@ def _unpacked_step(t: Array, packed: Array, *_: Array, coding: Coding, packing: 
     return _times(coding.slopes(codes, compute_dtype(t)), t)
 
 
-@unpacked_step_p.def_abstract_eval
 def _abstract_unpacked_step(t, packed, *x, coding: Coding, packing: Packing):
     return _abstract_step(t, *x, coding=coding) if x else t
 
@@ -126,46 +122,48 @@ def _abstract_unpacked_step(t, packed, *x, coding: Coding, packing: Packing):
 # --- What both have in common --------------------------------------------------------------------
 
 
-def _jvp(primitive: Primitive, primals, tangents, **parameters):
-    """Along t the steps; along x the curvature of the activation, that of steps being 0."""
-    t, *kept = primals
-    t_tangent, *_, x_tangent = tangents
-    terms = []
-    if type(t_tangent) is not ad.Zero:
-        terms.append(primitive.bind(t_tangent, *kept, **parameters))
-    if type(x_tangent) is not ad.Zero:
-        x, dx = (jnp.broadcast_to(a, t.shape) for a in (kept[-1], x_tangent))
-        value = parameters["coding"].value
-        terms.append(jax.jvp(lambda x: jax.jvp(value, (x,), (t,))[1], (x,), (dx,))[1])
-    total = functools.reduce(jnp.add, terms) if terms else ad.Zero(jax.typeof(t).to_tangent_aval())
-    return primitive.bind(*primals, **parameters), total
+def _primitive(
+    name: str, run: Callable[..., Array], aval: Callable[..., Any], *static: str
+) -> Primitive:
+    """A primitive that is linear in its first operand, the tangent; others are kept for that."""
+
+    def jvp(primals, tangents, **parameters):
+        """Along t the steps; along x the curvature of the activation, that of steps being 0."""
+        t, *kept = primals
+        t_tangent, *_, x_tangent = tangents
+        terms = []
+        if type(t_tangent) is not Zero:
+            terms.append(ours.bind(t_tangent, *kept, **parameters))
+        if type(x_tangent) is not Zero:
+            x, dx = (jnp.broadcast_to(a, t.shape) for a in (kept[-1], x_tangent))
+            value = parameters["coding"].value
+            terms.append(jax.jvp(lambda x: jax.jvp(value, (x,), (t,))[1], (x,), (dx,))[1])
+        total = functools.reduce(jnp.add, terms) if terms else zero_tangent(t)
+        return ours.bind(*primals, **parameters), total
+
+    def transpose(ct, t, *kept, **parameters):
+        if type(ct) is Zero:
+            return [Zero(t.aval), *(None for _ in kept)]
+        back = ours.bind(*varying_alike(ct, *kept), **parameters)
+        return [sharded_alike(back, t.aval.sharding), *(None for _ in kept)]
+
+    def batch(operands, axes, **parameters):
+        """Along the new axis, the first, only the tangent is repeated where it has no such axis."""
+        size = next(a.shape[i] for a, i in zip(operands, axes, strict=True) if i is not None)
+        t, *kept = (
+            jnp.expand_dims(a, 0) if axis is None else jnp.moveaxis(a, axis, 0)
+            for a, axis in zip(operands, axes, strict=True)
+        )
+        return ours.bind(jnp.broadcast_to(t, (size, *t.shape[1:])), *kept, **parameters), 0
+
+    ours = primitive(
+        name, run=run, static=static, aval=aval, jvp=jvp, transpose=transpose, batch=batch
+    )
+    return ours
 
 
-def _transpose(primitive: Primitive, ct, t, *kept, **parameters):
-    if type(ct) is ad.Zero:
-        return [ad.Zero(t.aval), *(None for _ in kept)]
-    back = primitive.bind(*varying_alike(ct, *kept), **parameters)
-    return [sharded_alike(back, t.aval.sharding), *(None for _ in kept)]
-
-
-def _batch(primitive: Primitive, operands, axes, **parameters):
-    """Along the new axis, the first, only the tangent is repeated where it has no such axis."""
-    size = next(a.shape[i] for a, i in zip(operands, axes, strict=True) if i is not None)
-    t, *kept = operands
-    moved = [
-        jnp.expand_dims(a, 0) if axis is None else jnp.moveaxis(a, axis, 0)
-        for a, axis in zip(kept, axes[1:], strict=True)
-    ]
-    return primitive.bind(batching.bdim_at_front(t, axes[0], size), *moved, **parameters), 0
-
-
-for _primitive, _lowered, _static in (
-    (step_p, _step, ("coding",)),
-    (unpacked_step_p, _unpacked_step, ("coding", "packing")),
-):
-    _primitive.def_impl(jax.jit(_lowered, static_argnames=_static))
-    mlir.register_lowering(_primitive, mlir.lower_fun(_lowered, multiple_results=False))
-    ad.primitive_jvps[_primitive] = functools.partial(_jvp, _primitive)
-    ad.primitive_transposes[_primitive] = functools.partial(_transpose, _primitive)
-    batching.primitive_batchers[_primitive] = functools.partial(_batch, _primitive)
-partial_eval.custom_partial_eval_rules[step_p] = _partial_eval
+step_p = _primitive("jaxact_step", _step, _abstract_step, "coding")
+unpacked_step_p = _primitive(
+    "jaxact_unpacked_step", _unpacked_step, _abstract_unpacked_step, "coding", "packing"
+)
+split_linear(step_p, _split)

@@ -12,14 +12,9 @@ from typing import Any
 
 import jax
 from jax import Array, lax
-from jax.api_util import debug_info
-from jax.extend.core import Primitive
-from jax.extend.linear_util import wrap_init
-from jax.interpreters import ad, batching, mlir, partial_eval
 
+from ._jax import Zero, primitive
 from ._mechanism import HAS_PRIMITIVES
-
-opaque_call_p = Primitive("jaxact_opaque_call")
 
 
 def opaque_call(function: Callable[..., Array], static: tuple, *operands: Array) -> Array:
@@ -55,22 +50,8 @@ def _call(*operands: Array, function, static: tuple, mapped: tuple) -> Array:
     return call(*operands)
 
 
-opaque_call_p.def_impl(jax.jit(_call, static_argnames=("function", "static", "mapped")))
-mlir.register_lowering(opaque_call_p, mlir.lower_fun(_call, multiple_results=False))
-
-
-@opaque_call_p.def_abstract_eval
-def _abstract(*operands, **parameters):
-    def call(*operands):
-        return [_call(*operands, **parameters)]
-
-    traced = wrap_init(call, debug_info=debug_info("jaxact", call, operands, {}))
-    _, (result,), _ = partial_eval.trace_to_jaxpr_dynamic(traced, operands)
-    return result
-
-
 def _jvp(primals, tangents, **parameters):
-    live = [type(t) is not ad.Zero for t in tangents]
+    live = [type(t) is not Zero for t in tangents]
 
     def call(*varying: Array) -> Array:
         rest = iter(varying)
@@ -80,14 +61,14 @@ def _jvp(primals, tangents, **parameters):
         )
 
     moving = [a for a, moves in zip(primals, live, strict=True) if moves]
-    return jax.jvp(call, moving, [t for t in tangents if type(t) is not ad.Zero])
+    return jax.jvp(call, moving, [t for t in tangents if type(t) is not Zero])
 
 
 def _transpose(ct, *operands, **parameters):
     """Of a function that is linear in its last operand."""
     *kept, t = operands
-    if type(ct) is ad.Zero:
-        return [*(None for _ in kept), ad.Zero(t.aval)]
+    if type(ct) is Zero:
+        return [*(None for _ in kept), Zero(t.aval)]
     # Without the barrier XLA would compute what it needs for this beside the value, and keep that.
     kept, ct = lax.optimization_barrier((kept, ct))
     back = jax.linear_transpose(lambda t: _call(*kept, t, **parameters), t.aval)
@@ -98,6 +79,11 @@ def _batch(operands, axes, *, mapped: tuple, **parameters: Any):
     return opaque_call_p.bind(*operands, mapped=(*mapped, tuple(axes)), **parameters), 0
 
 
-ad.primitive_jvps[opaque_call_p] = _jvp
-ad.primitive_transposes[opaque_call_p] = _transpose
-batching.primitive_batchers[opaque_call_p] = _batch
+opaque_call_p = primitive(
+    "jaxact_opaque_call",
+    run=_call,
+    static=("function", "static", "mapped"),
+    jvp=_jvp,
+    transpose=_transpose,
+    batch=_batch,
+)

@@ -24,6 +24,7 @@ from jax.sharding import PartitionSpec as P
 from jax.typing import ArrayLike
 
 from jaxact import Entry
+from jaxact._jax import Tracer
 
 HALF, SINGLE = jnp.bfloat16, jnp.float32
 
@@ -89,7 +90,7 @@ def compiles_every_time(x):
 
 
 def tells_eager_from_traced(x):
-    return jnp.tanh(x) if isinstance(x, jax.core.Tracer) else jnp.tanh(x) * jnp.asarray(2, x.dtype)
+    return jnp.tanh(x) if isinstance(x, Tracer) else jnp.tanh(x) * jnp.asarray(2, x.dtype)
 
 
 def mixes_the_batch(x):

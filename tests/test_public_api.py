@@ -40,6 +40,7 @@ FLOORS = {
         "_derivatives",
         "_few_bit",
         "_gelu_exponent",
+        "_jax",
         "_levels",
         "_mechanism",
         "_normal",
@@ -47,7 +48,15 @@ FLOORS = {
         "_opaque_call",
     },
     "functions": {"functions"},
-    "rooms": {"backward", "theory", "names", "_expectations", "_initializers", "_modules", "tracing"},
+    "rooms": {
+        "backward",
+        "theory",
+        "names",
+        "_expectations",
+        "_initializers",
+        "_modules",
+        "tracing",
+    },
     "modules": {"nnx", "linen", "diagnostics"},
 }
 

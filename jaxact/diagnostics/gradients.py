@@ -11,13 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.core import Tracer
-from jax.extend.core.primitives import scan_p
 
-from ._models import Model, disassemble
+from .._jax import Tracer, scan_p
 from ..tracing.programs import Program, Site, Variable, scan_carry
-from ._reports import Report, keys, names, numbered, unrolled
 from ..tracing.running import run, trace
+from ._models import Model, disassemble
+from ._reports import Report, keys, names, numbered, unrolled
 
 VANISHING = 1e-2  # of the signal at the last layer, left at the first
 EXPLODING = 1e2

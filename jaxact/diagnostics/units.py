@@ -13,10 +13,10 @@ from jax import Array
 from jax.sharding import PartitionSpec
 
 from .._arguments import require
-from ._models import disassemble
 from ..tracing.programs import Site
-from ._reports import Report, names, numbered, unrolled
 from ..tracing.running import run, trace
+from ._models import disassemble
+from ._reports import Report, names, numbered, unrolled
 
 DEAD = 1e-3  # no example has a larger slope at a dead unit
 SATURATED = 0.1  # the mean slope at a saturated unit is no larger

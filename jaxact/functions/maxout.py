@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from .._arguments import axis_index, real, require
 from .._catalog import activation
+from .._jax import SymbolicZero
 from .._opaque_call import opaque_call
 from .._packing import Packing, split_last
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.custom_derivatives import SymbolicZero
 from jax.nn import one_hot as one_hot
 from jax.typing import ArrayLike
 
@@ -22,12 +21,10 @@ from .._arguments import Axis, as_array, axis_indices, broadcast, real, static
 from .._arithmetic import DROP, LIFT, opaque_constant, polynomial, two_parts
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
+from .._jax import SymbolicZero, softmax_rule_is_refused
 from .._opaque_call import linear_call, opaque_call
 
 _of_jax = jax.nn.softmax  # as it is now: a program may put ours in its place
-
-# What a `with` says of JAX's flag, not what it is by default: without one it would be False, too.
-_rule_is_asked_for = getattr(getattr(jax, "softmax_custom_jvp", None), "get_local", lambda: None)
 
 
 def _softmax_formula(math, xs):
@@ -82,7 +79,7 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
         >>> jaxact.softmax(jnp.array([1.0, 2.0, 3.0]))
         Array([0.09003057, 0.24472848, 0.66524094], dtype=float32)
     """
-    if _rule_is_asked_for() is False:
+    if softmax_rule_is_refused():
         return _of_jax(x, axis, where)
     return _softmax(static(axis), as_array(x), where)
 

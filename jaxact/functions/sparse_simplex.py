@@ -17,13 +17,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from .._arguments import Axis, axis_index, axis_indices, broadcast, is_number, real, require
 from .._arithmetic import polynomial
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
+from .._jax import SymbolicZero
 
 
 def _sparsemax_formula(math, xs):

@@ -9,8 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from jax.extend.core import Jaxpr, JaxprEqn, Literal as Inlined
-from jax.extend.core.primitives import cond_p, jit_p, remat_p, scan_p, while_p
+from .._jax import (
+    Jaxpr,
+    JaxprEqn,
+    Literal as Inlined,
+    cond_p,
+    jit_p,
+    remat_p,
+    scan_p,
+    scopes,
+    while_p,
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -148,8 +157,7 @@ def _inline(
 
     for equation in jaxpr.eqns:
         inputs = [atom(v) for v in equation.invars]
-        names = str(equation.source_info.name_stack)
-        inside = (*scope, *names.split("/")) if names else scope
+        inside = (*scope, *scopes(equation))
         if equation.primitive is jit_p and not is_whole(equation):
             called = equation.params["jaxpr"]
             results = _inline(called.jaxpr, called.consts, inputs, inside, is_whole, steps)

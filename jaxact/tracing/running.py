@@ -7,9 +7,18 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, Var, jaxpr_as_fun
-from jax.extend.core.primitives import cond_p, remat_p, scan_p, while_p
 
+from .._jax import (
+    ClosedJaxpr,
+    DebugInfo,
+    Jaxpr,
+    Var,
+    cond_p,
+    jaxpr_as_fun,
+    remat_p,
+    scan_p,
+    while_p,
+)
 from .programs import Atom, Constant, Program, Site, Step, flatten, mark, scan_carry
 from .sites import find_sites, is_activation
 
@@ -103,9 +112,7 @@ def evaluate(step: Step, arguments: Sequence[Any]) -> list[Any]:
     pairs = zip(equation.invars, arguments, strict=True)
     given = {v: a for v, a in pairs if isinstance(v, Var)}
     results = list(equation.outvars)
-    unnamed = DebugInfo(
-        "step", "step of jaxact.tracing", ("",) * len(given), ("",) * len(results)
-    )
+    unnamed = DebugInfo("step", "step of jaxact.tracing", ("",) * len(given), ("",) * len(results))
     single = Jaxpr((), list(given), results, [equation], equation.effects, unnamed)
     return jaxpr_as_fun(ClosedJaxpr(single, ()))(*given.values())
 

@@ -8,12 +8,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
-from jax.extend.core.primitives import cond_p, custom_jvp_call_p, jit_p, scan_p, while_p
 
 from .._catalog import CATALOG, Entry
-from .recognition import POINTS, UNKNOWN, same_values
+from .._jax import (
+    Jaxpr,
+    JaxprEqn,
+    cond_p,
+    custom_jvp_call_p,
+    function_name,
+    jaxprs_in_params,
+    jit_p,
+    scan_p,
+    while_p,
+)
 from .programs import Atom, Constant, Loop, Program, Site, Step, Variable, scan_carry
+from .recognition import POINTS, UNKNOWN, same_values
 
 
 def is_activation(equation: JaxprEqn) -> bool:
@@ -124,7 +133,7 @@ def _called(equation: JaxprEqn) -> Jaxpr | None:
 def _name(equation: JaxprEqn) -> str:
     if equation.primitive is jit_p:
         return equation.params["name"]
-    return getattr(equation.params["call_jaxpr"].jaxpr.debug_info, "func_name", "")
+    return function_name(equation.params["call_jaxpr"].jaxpr)
 
 
 # --- By values -----------------------------------------------------------------------------------
