@@ -23,6 +23,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def pytest_addoption(parser):
     help = "a module that declares activations, which the laws then judge too"
     parser.addoption("--declare", metavar="MODULE", help=help)
+    help = "judge the activations only that all laws judge on every change"
+    parser.addoption("--few", action="store_true", help=help)
 
 
 def pytest_configure(config):
@@ -49,9 +51,9 @@ def activation_of(item) -> str | None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, and pytest deselects
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     chosen = coverage_set() | declared_elsewhere()
-    settings = set(map(repr, variants()))
+    settings = set() if config.option.few else set(map(repr, variants()))
     for item in items:
         name = activation_of(item)
         if name and not item.get_closest_marker("xdist_group"):
@@ -66,7 +68,7 @@ def run_of(item, chosen: set[str], settings: set[str]) -> str | None:
     Args:
         item: the test.
         chosen: the activations that all laws judge on every change.
-        settings: the cases with the parameters that every activation is tried with.
+        settings: the cases that every other activation is tried with, or none.
     """
     for run in ("special", "thorough"):  # where a test says so itself
         if item.get_closest_marker(run):
