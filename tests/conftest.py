@@ -6,6 +6,7 @@ All tests of one activation run in one process, which so compiles its kernels on
 activations it forgets what it compiled, for all of it together would fill the memory.
 """
 
+import functools
 import importlib
 import itertools
 
@@ -52,36 +53,42 @@ def activation_of(item) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, and pytest deselects
 def pytest_collection_modifyitems(config, items):
-    chosen = coverage_set() | declared_elsewhere()
-    settings = set() if config.option.few else set(map(repr, variants()))
+    chosen, others = coverage_set(), not config.option.few
+    usual = set(map(repr, variants()))
     for item in items:
         name = activation_of(item)
         if name and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(name))
-        if run := run_of(item, chosen, settings):
+        if run := run_of(item, chosen, usual, others):
             item.add_marker(run)
 
 
-def run_of(item, chosen: set[str], settings: set[str]) -> str | None:
+def run_of(item, chosen: set[str], usual: set[str], others: bool) -> str | None:
     """The run that a test belongs to: "special", "thorough", or None, which is every change.
 
     Args:
         item: the test.
-        chosen: the activations that all laws judge on every change.
-        settings: the cases that every other activation is tried with, or none.
+        chosen: one activation of each kind: all laws judge it, in all formats.
+        usual: the cases whose parameters do more than vary the numbers of another's.
+        others: whether other activations are judged, by laws that are not of the machinery.
     """
     for run in ("special", "thorough"):  # where a test says so itself
         if item.get_closest_marker(run):
             return run
     name = activation_of(item)
-    if name is None or name in chosen:
+    if name is None or name in declared_elsewhere():
         return None
     parameters = item.callspec.params
     case, dtype = parameters.get("case"), parameters.get("dtype", USUAL[0])
-    is_usual = dtype in USUAL and (not isinstance(case, Case) or repr(case) in settings)
-    return None if is_usual and not item.get_closest_marker("machinery") else "thorough"
+    if isinstance(case, Case) and repr(case) not in usual:
+        return "thorough"
+    if name in chosen:
+        return None
+    is_usual = others and dtype in USUAL and not item.get_closest_marker("machinery")
+    return None if is_usual else "thorough"
 
 
+@functools.cache
 def declared_elsewhere() -> set[str]:
     """Activations of the module given with `--declare`: all laws judge them."""
     everything = jaxact.CATALOG.items()

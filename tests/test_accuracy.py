@@ -62,16 +62,9 @@ def as_on_a_gpu(monkeypatch):
     jax.clear_caches()
 
 
-def on_gpus() -> Iterator[Any]:
-    """All parameters thoroughly, typical ones of one activation of each kind always."""
-    quick = {repr(c) for c in typical_cases(*POINTWISE) if c.entry.name in coverage_set()}
-    for case in cases(*POINTWISE):
-        marks = [] if repr(case) in quick else pytest.mark.thorough
-        yield pytest.param(case, id=repr(case), marks=marks)
-
-
+@pytest.mark.machinery
 @pytest.mark.xdist_group("gpus")  # it forgets what was compiled, so let it all run at once
-@pytest.mark.parametrize("case", list(on_gpus()))
+@over(cases(*POINTWISE))
 def test_what_gpus_compute_in_bfloat16_is_exact(case, as_on_a_gpu):
     assert CpuOps.for_results(jnp.bfloat16) is Bfloat16Ops
     check(case, jnp.bfloat16)

@@ -23,18 +23,9 @@ from cases import (
 _DTYPES = pytest.mark.parametrize("dtype", SIXTEEN_BITS, ids=lambda d: jnp.dtype(d).name)
 
 
-_USUAL = {repr(case) for case in variants(*POINTWISE)}
-
-
 @pytest.mark.machinery
 @_DTYPES
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(c, id=repr(c), marks=[] if repr(c) in _USUAL else pytest.mark.thorough)
-        for c in cases(*POINTWISE)
-    ],
-)
+@over(cases(*POINTWISE))
 def test_all_sixteen_bit_inputs_have_one_value_and_one_slope(case, dtype):
     xs = oracle.all_patterns(dtype, finite=False)
 
