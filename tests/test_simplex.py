@@ -208,6 +208,13 @@ def test_values_are_exact_on_hard_rows(name, dtype, n):
     check(ours(name), name, dtype, n)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_values_are_exact_at_every_distance_of_two_entries(name):
+    distances = np.linspace(0, 20, 2**12)
+    x = np.stack([np.zeros_like(distances), -distances], -1).astype(np.float32)
+    assert value_error(ours(name), name, x) <= bound(name, np.float32)
+
+
 @over_names
 def test_values_are_exact_on_very_long_rows(name):
     check(ours(name), name, np.float32, 65536)

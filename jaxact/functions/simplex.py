@@ -383,7 +383,7 @@ def _log_of_sum(rows: _Rows, axes: tuple[int, ...]) -> tuple[Array, Array]:
     # 2^LIFT e where e < 1/2, 0 where e > 3/4
     far = jnp.clip(1.5 * 2.0**LIFT - 2 * rows.lifted, 0.0, rows.lifted)
     others, near = total(far) * DROP, total(e - far * DROP)
-    alone = (near < 1.2) & (others < 0.4)
+    alone = (near < 1.2) & (others < 0.25)
     rest = jnp.where(alone, others, (near - 1) + others)
     rest = jnp.where(rest < 0, 0.0, rest)
     # XLA's logarithm sets every bit of a NaN, which rounding to 16 bits would carry over to 0.
