@@ -35,6 +35,10 @@ from ._jax import (
 from ._mechanism import HAS_PRIMITIVES
 from ._opaque_call import opaque_call
 
+# An array with so many axes holds images: there XLA for CPUs computes what a convolution is given
+# again, from what a norm keeps, unless backward reads it.
+IMAGE = 4
+
 Numbers = tuple[float | None, ...]  # a parameter known at trace time, or None where an array is
 
 
@@ -58,10 +62,13 @@ class FromMask(NamedTuple):
     Attributes:
         mask: `mask(ops, x, *parameters)`, boolean or a small integer.
         slope: `slope(ops, mask, *parameters)`.
+        from_output: `from_output(ops, y, *parameters)`, the same mask where the output determines
+            the slope exactly.
     """
 
     mask: Callable[..., Array]
     slope: Callable[..., Array]
+    from_output: Callable[..., Array] | None = None
 
 
 class Kernel:
@@ -107,6 +114,7 @@ class Kernel:
         self.by_parameters = by_parameters
         self.name = name or value.__name__.strip("_")
         self.arguments = tuple(inspect.signature(value).parameters)[1:]
+        self.of_output = False  # whether it is a slope, as a function of the output
         self._partials = {name: _as_kernel(partial) for name, partial in partials.items()}
 
     def __call__(self, x: ArrayLike, *parameters: ArrayLike) -> Array:
@@ -188,19 +196,46 @@ class Kernel:
         if kept == "output" and self.output:
             return y, self._from("output", self.output.slope)
         if kept == "mask" and self.mask:
-            wide = [a.astype(compute_dtype(x, *arrays)) for a in (x, *arrays)]
-            code = self.mask.mask(XlaOps, wide[0], *_merge(config.numbers, wide[1:]))
-            return code, self._from("mask", self.mask.slope)
+            return self._code(config.numbers, x, y, arrays), self._from("mask", self.mask.slope)
         return x, self.partial(0)
+
+    def _code(self, numbers: Numbers, x: Array, y: Array, arrays) -> Array:
+        """Which of a few values the slope has.
+
+        From the output, if it tells: the next layer keeps that, so a compiled step compares again
+        and keeps nothing for it, but in a loop. It is not widened, or XLA would begin with x.
+        """
+        assert self.mask is not None
+        mask, from_output = self.mask.mask, self.mask.from_output
+
+        def of_input(x: Array, _: Array) -> Array:
+            wide = [a.astype(compute_dtype(x, *arrays)) for a in (x, *arrays)]
+            return mask(XlaOps, wide[0], *_merge(numbers, wide[1:]))
+
+        def of_output(_: Array, y: Array) -> Array:
+            assert from_output is not None
+            return from_output(XlaOps, y, *numbers)
+
+        if from_output is None or not self._is_told(numbers):
+            return of_input(x, y)
+        if x.ndim < IMAGE:
+            return of_output(x, y)
+        return lax.platform_dependent(x, y, cpu=of_input, default=of_output)
 
     def _from(self, what: str, slope: Callable[..., Array]) -> "Kernel":
         """The slope as a kernel of what is kept, made once."""
-        return self._partials.setdefault(f"slope from {what}", Kernel(slope))
+        made = self._partials.setdefault(f"slope from {what}", Kernel(slope))
+        made.of_output = what == "output"
+        return made
 
     def _least(self, numbers: Numbers) -> str:
-        if self.output and self.output.exact and self._follows_from_output(numbers):
-            return "output"
-        return "mask" if self.mask else "input"
+        if self.mask:
+            return "mask"
+        return "output" if self._is_told(numbers) else "input"
+
+    def _is_told(self, numbers: Numbers) -> bool:
+        """Whether the output tells the slope, and nothing is lost in it."""
+        return bool(self.output and self.output.exact and self._follows_from_output(numbers))
 
     def _follows_from_output(self, numbers: Numbers) -> bool:
         return self.output is not None and None not in numbers and self.output.holds(*numbers)
@@ -300,7 +335,10 @@ def _evaluate(kernel: Kernel, config: CallConfig, x: Array, *arrays: Array) -> A
         wide = [ops.widen(a, dtype) if a.dtype != dtype else a for a in (x, *arrays)]
         n = ops.for_results(x.dtype)
         y = kernel.wide(n, x.dtype, wide[0], *_merge(config.numbers, wide[1:]))
-        return ops.narrow(y, x.dtype) if y.dtype != x.dtype else y
+        y = ops.narrow(y, x.dtype) if y.dtype != x.dtype else y
+        # A value that ends in a select is not taken apart by XLA for CPUs: its sum over a window
+        # would begin with the last steps of the function, and keep what those need.
+        return jnp.where(x != x, x, y) if ops is CpuOps else y
 
     return on_platform(compute, x, *arrays)
 
@@ -399,15 +437,30 @@ def _is_code(a: Array) -> bool:
 # --- Mechanism 1: a primitive ------------------------------------------------------------------
 
 
-def _compiled(ops, *, barrier: bool = True) -> Callable[..., Array]:
+def _compiled(ops, guard: Callable[..., Any] = lambda operands, **_: operands):
+    """The product on one platform; `guard` keeps XLA from computing the slope beside the value."""
+
     def compute(*operands, **parameters):
-        # Without the barrier XLA would compute the slope beside the value, and keep that instead;
-        # but for TPUs it then keeps less.
-        return _product(
-            ops, *(lax.optimization_barrier(operands) if barrier else operands), **parameters
-        )
+        return _product(ops, *guard(operands, **parameters), **parameters)
 
     return compute
+
+
+def _opaque(operands, *, kernel: Kernel, **_):
+    """For GPUs: what the slope is computed from, times a 1 that XLA does not see.
+
+    So the slope shares nothing with the value, yet XLA may compute x again from what it keeps
+    anyway, as it may not behind a barrier. An output that is kept XLA is to keep, and nothing else;
+    a mask it may compare again.
+    """
+    residual, *others = operands
+    if _is_code(residual):
+        return operands
+    if kernel.of_output:
+        return lax.optimization_barrier(residual), *others
+    compute = compute_dtype(*operands)
+    one = lax.optimization_barrier(jnp.ones((), compute))
+    return residual.astype(compute) * one, *others
 
 
 def _abstract(*operands, dtype, **_):
@@ -487,8 +540,8 @@ def _scale_tangent_batch(operands, dims, **parameters):
 
 scale_tangent_p = primitive(
     "jaxact_scale_tangent",
-    run=_compiled(XlaOps),
-    platforms={"cpu": _compiled(CpuOps), "tpu": _compiled(XlaOps, barrier=False)},
+    run=_compiled(XlaOps, _opaque),
+    platforms={"cpu": _compiled(CpuOps), "tpu": _compiled(XlaOps)},
     static=("kernel", "numbers", "residuals", "dtype"),
     aval=_abstract,
     jvp=_scale_tangent_jvp,

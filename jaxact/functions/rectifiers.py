@@ -55,14 +55,23 @@ def _relu(ops, x):
     return jnp.where(x <= 0, jnp.zeros_like(x), x)
 
 
-def _is_positive(ops, y):
-    return jnp.where(y > 0, 1.0, 0.0)
+def _is_positive(ops, x, *parameters):
+    return x > 0
+
+
+def _one_if_positive(ops, x, *parameters):
+    return jnp.where(x > 0, 1.0, 0.0)
+
+
+def _one_if(ops, mask, *parameters):
+    return jnp.where(mask, 1.0, 0.0)
 
 
 RELU = Kernel(
     _relu,
-    x=_is_positive,
-    output=FromOutput(_is_positive, exact=True),
+    x=_one_if_positive,
+    output=FromOutput(_one_if_positive, exact=True),
+    mask=FromMask(_is_positive, _one_if, from_output=_is_positive),
     exact=True,
     integers=True,
 )
@@ -113,7 +122,17 @@ def _relu6_slope(ops, y):
     return _clipped_relu_slope(ops, y, 6.0)
 
 
-RELU6 = Kernel(_relu6, x=_relu6_slope, output=FromOutput(_relu6_slope, exact=True), exact=True)
+def _is_inside_6(ops, x):
+    return _is_inside(ops, x, 6.0)
+
+
+RELU6 = Kernel(
+    _relu6,
+    x=_relu6_slope,
+    output=FromOutput(_relu6_slope, exact=True),
+    mask=FromMask(_is_inside_6, _one_if, from_output=_is_inside_6),
+    exact=True,
+)
 
 
 @activation(
@@ -183,7 +202,7 @@ CLIPPED_RELU = Kernel(
     x=_clipped_relu_slope,
     max_value=_is_clipped,
     output=FromOutput(_clipped_relu_slope, exact=True, holds=lambda c: c > 0 and is_short(c)),
-    mask=FromMask(_is_inside, lambda ops, mask, max_value: jnp.where(mask, 1.0, 0.0)),
+    mask=FromMask(_is_inside, _one_if, from_output=_is_inside),
     exact=is_short,
 )
 
@@ -249,7 +268,7 @@ THRESHOLD = Kernel(
     _threshold,
     x=_one_if_above,
     output=FromOutput(_one_if_above, exact=True, holds=lambda t, v: v <= t and is_short(t, v)),
-    mask=FromMask(_is_above, lambda ops, mask, threshold, value: jnp.where(mask, 1.0, 0.0)),
+    mask=FromMask(_is_above, _one_if, from_output=_is_above),
     exact=is_short,
 )
 
@@ -304,14 +323,9 @@ def _thresholded_relu(ops, x, theta):
 THRESHOLDED_RELU = Kernel(
     _thresholded_relu,
     x=lambda ops, x, theta: _one_if_above(ops, x, theta, 0.0),
-    output=FromOutput(
-        lambda ops, y, theta: jnp.where(y > 0, 1.0, 0.0),
-        exact=True,
-        holds=lambda theta: theta >= 0,
-    ),
+    output=FromOutput(_one_if_positive, exact=True, holds=lambda theta: theta >= 0),
     mask=FromMask(
-        lambda ops, x, theta: _is_above(ops, x, theta, 0.0),
-        lambda ops, mask, theta: jnp.where(mask, 1.0, 0.0),
+        lambda ops, x, theta: _is_above(ops, x, theta, 0.0), _one_if, from_output=_is_positive
     ),
     exact=is_short,
 )
@@ -379,8 +393,12 @@ def _leaky_relu_slope(ops, x, negative_slope):
     return jnp.where(x >= 0, 1.0, negative_slope)
 
 
+def _was_positive(ops, y, negative_slope):
+    return (y >= 0) & ~jnp.signbit(y)
+
+
 def _leaky_relu_slope_from_output(ops, y, negative_slope):
-    return jnp.where((y >= 0) & ~jnp.signbit(y), 1.0, negative_slope)
+    return jnp.where(_was_positive(ops, y, negative_slope), 1.0, negative_slope)
 
 
 def _negative_part(ops, x, negative_slope):
@@ -399,6 +417,7 @@ _LEAKY = {
     "mask": FromMask(
         lambda ops, x, negative_slope: x >= 0,
         lambda ops, mask, negative_slope: jnp.where(mask, 1.0, negative_slope),
+        from_output=_was_positive,
     ),
 }
 LEAKY_RELU = Kernel(_leaky_relu, **_LEAKY)

@@ -78,11 +78,19 @@ def _one_if_large(ops, x, lambd):
     return jnp.where(_is_large(ops, x, lambd), 1.0, 0.0)
 
 
+def _is_not_zero(ops, y, lambd):
+    return jnp.abs(y) > 0
+
+
 def _one_if_not_zero(ops, y, lambd):
-    return jnp.where(jnp.abs(y) > 0, 1.0, 0.0)
+    return jnp.where(_is_not_zero(ops, y, lambd), 1.0, 0.0)
 
 
-_MASK = FromMask(_is_large, lambda ops, mask, lambd: jnp.where(mask, 1.0, 0.0))
+_MASK = FromMask(
+    _is_large,
+    lambda ops, mask, lambd: jnp.where(mask, 1.0, 0.0),
+    from_output=_is_not_zero,
+)
 
 HARD_SHRINK = Kernel(
     _hard_shrink,
