@@ -32,7 +32,7 @@ from . import (
 )
 from .layers import LAYERS
 from .modes import MODES
-from .networks import NETWORKS, RECIPES
+from .networks import CHAINS, COMPANY, FOR_ALL, NETWORKS, RECIPES
 from .results import Results
 from .targets import TARGETS, MissingCompiler
 
@@ -90,15 +90,14 @@ def _memory(given: argparse.Namespace) -> None:
     typical = memory.Scale.typical(given.target)
     named = {field: getattr(given, field) for field in typical._fields}
     scale = typical._replace(**{field: value for field, value in named.items() if value})
+    networks = given.networks or list(CHAINS)
+    if networks == list(COMPANY):  # all
+        networks = list(TARGETS[given.target].networks or COMPANY)
     batches = memory.measure_all(
-        given.functions,
-        scale,
-        given.networks or NETWORKS,
-        given.recipes or RECIPES,
-        all_settings=given.all_settings,
+        given.functions, scale, networks, given.recipes, all_settings=given.all_settings
     )
     device = TARGETS[given.target].device()
-    rows = _collect(batches, given.functions)
+    rows = _collect(batches, given.functions or CATALOG)
     results = Results("memory", environment.describe(device), rows)
     _report(results, tables.memory_tables(rows), given)
 
@@ -151,7 +150,7 @@ def _plot(given: argparse.Namespace) -> None:
     plot.save(given.results, given.output, given.kind)
 
 
-def _collect(batches: Iterable[list[Any]], names: Sequence[str]) -> list[Any]:
+def _collect(batches: Iterable[list[Any]], names: Collection[str]) -> list[Any]:
     """All rows, behind a progress bar; if interrupted, those that were finished."""
     rows: list[Any] = []
     columns = (
@@ -293,7 +292,7 @@ def _add_memory(commands: Any) -> None:
     )
     parser.set_defaults(run=_memory)
     add = parser.add_argument
-    _add_functions(parser)
+    _add_functions(parser, default=None)
     add("--target", choices=TARGETS, default="cpu", help="what to compile for: %(default)s")
     add("--batch", type=options.count, help="rows of an activation array")
     add("--features", type=options.count, help="its columns")
@@ -301,7 +300,13 @@ def _add_memory(commands: Any) -> None:
     add(
         "--dtype", choices=memory.DTYPES, help="of all arrays; all four as is typical of the target"
     )
-    _add_names(parser, "--networks", NETWORKS)
+    add(
+        "--networks",
+        type=options.comma_separated(options.one_of(NETWORKS), every=COMPANY),
+        help=f"of {', '.join(NETWORKS)}; comma-separated. The first {len(CHAINS)} unless given, "
+        "with every activation; 'all' are the others, with those that networks have most often "
+        f"(with every one: {', '.join(FOR_ALL)})",
+    )
     _add_names(parser, "--recipes", RECIPES)
     add("--all-settings", action="store_true", help="not only the typical parameters")
     _add_output(parser)

@@ -177,7 +177,7 @@ def _keras() -> JaxLibrary:
 
 PEERS: dict[str, Callable[[str], Library]] = {
     "jax.nn": lambda platform: JaxLibrary("jax.nn", _functions_of("jax.nn")),
-    "formula": lambda platform: JaxLibrary("formula", _formula),
+    "formula": lambda platform: JaxLibrary("formula", plain_formula),
     "flax": lambda platform: JaxLibrary("flax", _modules_of("flax")),
     "equinox": lambda platform: JaxLibrary("equinox", _modules_of("equinox.nn")),
     "keras": lambda platform: _keras(),
@@ -247,7 +247,7 @@ def _leaves(tree: Any) -> list[Any]:
     return jax.tree.leaves(tree)
 
 
-def _formula(case: Case) -> Function | None:
+def plain_formula(case: Case) -> Function | None:
     """The definition as the catalogue has it: what one would write down."""
     if case.module or case.entry.kind == "axis":
         return None

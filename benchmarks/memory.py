@@ -1,11 +1,10 @@
 """How much memory: what compiled training steps take, and what each function keeps."""
 
 import functools
+import importlib
 import importlib.util
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -14,15 +13,34 @@ import jax.numpy as jnp
 import jaxact
 
 from . import clock
-from .cases import Case, group_size, num_inputs, of_inputs, other_arrays, settings
-from .libraries import Torch, counterpart
+from .cases import (
+    Case,
+    group_size,
+    num_inputs,
+    of_inputs,
+    other_arrays,
+    settings,
+    typical_settings,
+)
+from .libraries import Torch, counterpart, plain_formula
 from .modes import Function
-from .networks import NETWORKS, RECIPES, Recipe
+from .networks import (
+    CHAINS,
+    COMMON,
+    FOR_ALL,
+    NETWORKS,
+    RECIPES,
+    RECIPES_OF_CHAINS,
+    RECIPES_OF_COMPANY,
+    Extent,
+    Recipe,
+    is_shape,
+)
 from .residuals import residual_bytes, torch_residual_bytes
 from .results import MemoryRow
 from .targets import TARGETS
 
-LIBRARIES = (jaxact, jax.nn, jnp)
+LIBRARIES = ("jaxact", "jax.nn", "jax.numpy", "formula")
 PLAIN = {  # what one writes with jax.numpy where no library has the function
     "maxout": lambda x, num_pieces: jnp.max(x.reshape(*x.shape[:-1], -1, num_pieces), axis=-1),
 }
@@ -47,34 +65,48 @@ class Scale(NamedTuple):
 
 
 def measure_all(
-    functions: Iterable[str],
+    functions: Iterable[str] | None,
     scale: Scale,
-    networks: Iterable[str] = NETWORKS,
-    recipes: Iterable[str] = RECIPES,
+    networks: Iterable[str] = CHAINS,
+    recipes: Iterable[str] | None = None,
     *,
     all_settings: bool = False,
 ) -> Iterator[list[MemoryRow]]:
     """Compiles every network with one activation after the other, and yields its rows.
 
     The setting is the typical one, of a random activation evaluation, or all that there are; of
-    `maxout`, two, four and eight pieces.
+    `maxout`, two, four and eight pieces. In networks that stand in company the settings are those
+    that run other code, and a function that jax.nn has not stands beside its plain formula.
+    Without names, functions that are rare in networks are measured in those `FOR_ALL` only.
     """
     networks = tuple(networks)
-    everything = list(itertools.product(LIBRARIES, networks, recipes))
     torch = Torch() if scale.target == "cpu" and importlib.util.find_spec("torch") else None
-    for name in functions:
-        rows = []
-        for setting in _settings(name, all_settings):
-            rows += [measure(name, scale, *combination, setting) for combination in everything]
-            if torch:
-                rows += [measure_torch(name, scale, torch, net, setting) for net in networks]
+    for name in functions or jaxact.CATALOG:
+        rows: list[MemoryRow | None] = []
+        for network in networks:
+            if not (functions or name in COMMON or network in CHAINS or network in FOR_ALL):
+                continue
+            chosen = recipes or (RECIPES_OF_CHAINS if network in CHAINS else RECIPES_OF_COMPANY)
+            for setting in _settings_in(network, name, all_settings):
+                rows += [
+                    measure(name, scale, library, network, recipe, setting)
+                    for library, recipe in itertools.product(LIBRARIES, chosen)
+                ]
+                if torch and network in CHAINS:
+                    rows.append(measure_torch(name, scale, torch, network, setting))
         yield [row for row in rows if row]
+
+
+def _settings_in(network: str, name: str, everything: bool) -> Iterable[str]:
+    if network in CHAINS or everything or name == "maxout":
+        return _settings(name, everything)
+    return typical_settings(jaxact.CATALOG[name])
 
 
 def measure(
     name: str,
     scale: Scale,
-    library: ModuleType,
+    library: str,
     network: str,
     recipe: str,
     setting: str | None = None,
@@ -83,30 +115,36 @@ def measure(
 
     Returns:
         The row, or None if the library has no such activation, the recipe cannot be applied to it,
-        or its results do not have the width of a layer.
+        or the network cannot take it.
     """
     entry = jaxact.CATALOG[name]
     every = _settings(name)
     setting = next(iter(every)) if setting is None else setting
     parameters = every[setting]
+    if library == "formula" and network in CHAINS:
+        return None
     function = _function(name, setting, parameters, library, RECIPES[recipe])
     if function is None:
         return None
-    array = _array_maker(scale)
-    x = array(scale.batch, scale.features)
-    width = scale.features * group_size(parameters)
-    enter = [array(scale.features, width)] * num_inputs(entry)
+    made = NETWORKS[network]
+    extent = Extent(
+        scale.batch, scale.features, scale.layers, num_inputs(entry), group_size(parameters)
+    )
+    if not made.takes_any and (extent.inputs, extent.pieces) != (1, 1):
+        return None
     # A few rows tell what is kept; arrays, for some functions keep less of an array in hand.
-    preactivations = [jnp.ones((FEW, width), scale.dtype) / 3] * num_inputs(entry)
+    width = scale.features * extent.pieces
+    preactivations = [jnp.ones((FEW, width), scale.dtype) / 3] * extent.inputs
     if function(*preactivations).shape != (FEW, scale.features):
         return None
-    weights = NETWORKS[network].weights(enter, array(scale.features, scale.features), scale.layers)
-    step = NETWORKS[network].training_step(function, RECIPES[recipe].layers)
+    array = _array_maker(scale)
+    weights, x = jax.tree.map(array, made.shapes(extent), is_leaf=is_shape)
+    step = made.training_step(function, RECIPES[recipe].layers)
     options = TARGETS[scale.target].options()
     memory = clock.build(step, weights, x, options=options).executable.memory_analysis()
     if memory is None:
         raise RuntimeError(f"the compiler for {scale.target} does not tell how it uses memory")
-    unit = math.prod(x.shape) * x.dtype.itemsize
+    unit = scale.batch * scale.features * jnp.dtype(scale.dtype).itemsize
     return MemoryRow(
         function=name,
         setting=setting,
@@ -115,7 +153,7 @@ def measure(
         target=scale.target,
         dtype=scale.dtype,
         size=f"{scale.batch}x{scale.features}x{scale.layers}",
-        library=library.__name__,
+        library=library,
         temporaries=memory.temp_size_in_bytes / unit,
         outputs=memory.output_size_in_bytes / unit,
         residual_bytes=residual_bytes(function, *preactivations),
@@ -163,26 +201,32 @@ def _settings(name: str, everything: bool = True) -> dict[str, Mapping[str, Any]
 
 
 def _function(
-    name: str, setting: str, parameters: Mapping[str, Any], library: ModuleType, recipe: Recipe
+    name: str, setting: str, parameters: Mapping[str, Any], library: str, recipe: Recipe
 ) -> Function | None:
     """The library's activation with its parameters, as the recipe has it."""
     entry = jaxact.CATALOG[name]
-    if recipe.activation is None:
-        if library is jaxact:
+    known, theirs = setting in settings(entry), importlib.import_module("jax.nn")
+    match library:
+        case "jaxact" if recipe.activation:
+            try:
+                return recipe.activation(functools.partial(entry.function, **parameters))
+            except ValueError:
+                return None
+        case "jaxact":
             return of_inputs(entry.function, parameters, other_arrays(entry))
-        if library is jnp:
+        case _ if recipe.activation:
+            return None
+        case "jax.nn":
+            return counterpart(theirs, name, setting) if known else None
+        case "jax.numpy":
             plain = PLAIN.get(name)
             return functools.partial(plain, **parameters) if plain else None
-        return counterpart(library, name, setting) if setting in settings(entry) else None
-    if library is not jaxact:
-        return None
-    try:
-        return recipe.activation(functools.partial(entry.function, **parameters))
-    except ValueError:
-        return None
+        case "formula" if known and counterpart(theirs, name, setting) is None:
+            return plain_formula(Case(name, setting, "forward", "float32", (FEW, FEW)))
+    return None
 
 
 def _array_maker(scale: Scale) -> Callable[..., Any]:
-    """Makes arrays without contents, by their extents, on the target."""
+    """Makes arrays without contents, by their shapes, on the target."""
     sharding = jax.sharding.SingleDeviceSharding(TARGETS[scale.target].device())
-    return lambda *shape: jax.ShapeDtypeStruct(shape, scale.dtype, sharding=sharding)
+    return lambda shape: jax.ShapeDtypeStruct(shape, scale.dtype, sharding=sharding)

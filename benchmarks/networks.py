@@ -28,6 +28,9 @@ HEADS = 8
 STEPS = 16  # of a recurrent network
 
 
+POLICIES = ("dots_saveable", "dots_with_no_batch_dims_saveable", "nothing_saveable")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How the backward pass is arranged.
@@ -51,10 +54,12 @@ RECIPES: dict[str, Recipe] = {
     "default": Recipe(),
     "lean": Recipe(activation=backward.lean),
     "few_bit": Recipe(activation=backward.few_bit),
-    "dots_saveable": _saving("dots_saveable"),
-    "dots_with_no_batch_dims_saveable": _saving("dots_with_no_batch_dims_saveable"),
-    "nothing_saveable": _saving("nothing_saveable"),
+    **{policy: _saving(policy) for policy in POLICIES},
 }
+
+
+RECIPES_OF_CHAINS = ("default", "lean", "few_bit", "dots_saveable")
+RECIPES_OF_COMPANY = ("default", *POLICIES)
 
 
 class Extent(NamedTuple):
@@ -98,7 +103,7 @@ class Network:
         return jax.value_and_grad(loss)
 
 
-# --- Activations and products of matrices, no more -------------------------------------------------
+# --- Activations and products of matrices, no more ------------------------------------------------
 
 
 def _layer(function: Function, weights, x: Array) -> Array:
@@ -146,10 +151,11 @@ def _leave(extent: Extent) -> Shape:
 
 def _repeated(weights: Weights, layers: int) -> Weights:
     """Each shape with an axis of layers before it."""
-    return jax.tree.map(lambda shape: (layers, *shape), weights, is_leaf=_is_shape)
+    return jax.tree.map(lambda shape: (layers, *shape), weights, is_leaf=is_shape)
 
 
-def _is_shape(tree: Any) -> bool:
+def is_shape(tree: Any) -> bool:
+    """Whether it is the shape of an array, rather than a tree of them."""
     return isinstance(tree, tuple) and all(isinstance(size, int) for size in tree)
 
 
@@ -177,7 +183,7 @@ CHAINS: dict[str, Network] = {
 }
 
 
-# --- What stands beside an activation ---------------------------------------------------------------
+# --- What stands beside an activation ------------------------------------------------------------
 
 
 def _linear(weights: Sequence[Array], x: Array) -> Array:
@@ -187,10 +193,11 @@ def _linear(weights: Sequence[Array], x: Array) -> Array:
 
 
 def _convolution(weights: Sequence[Array], x: Array) -> Array:
-    """Over images of the layout NHWC, by a window of 3 x 3."""
+    """Over images or sequences, by windows of the kernel; channels come last."""
     kernel, *biases = weights
-    layout = ("NHWC", "HWIO", "NHWC")
-    y = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=layout)
+    layout = ("NHWC", "HWIO", "NHWC") if x.ndim == 4 else ("NWC", "WIO", "NWC")
+    strides = (1,) * (x.ndim - 2)
+    y = lax.conv_general_dilated(x, kernel, strides, "SAME", dimension_numbers=layout)
     return sum(biases, y)
 
 
@@ -241,7 +248,7 @@ def _enlarged(x: Array) -> Array:
     return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
 
 
-# --- Blocks -----------------------------------------------------------------------------------------
+# --- Blocks --------------------------------------------------------------------------------------
 
 Block = Callable[[Function, Weights, Array], Array]
 BlockShapes = Callable[[Extent, bool], Weights]  # whether its linear maps have biases
@@ -296,8 +303,8 @@ def _forms(
     apply = _in_a_row(block, head)
     return {
         name: Network(apply, lambda e: row(e, False)),
-        f"{name}, biases": Network(apply, lambda e: row(e, True)),
-        f"{name}, scanned": Network(_in_a_loop(looped or block, head), loop),
+        f"biased {name}": Network(apply, lambda e: row(e, True)),
+        f"scanned {name}": Network(_in_a_loop(looped or block, head), loop),
     }
 
 
@@ -348,6 +355,15 @@ def _convolution_shapes(scales: int) -> BlockShapes:
         return _map(biased, 3, 3, channels, channels), [(channels,)] * scales
 
     return shapes
+
+
+def _of_sequence_shapes(extent: Extent, biased: bool):
+    channels = extent.features // 4
+    return _map(biased, 3, channels, channels), [(channels,)] * 2
+
+
+def _narrow_sequences(extent: Extent) -> Shape:
+    return (max(1, 4 * extent.batch // TOKENS), TOKENS, extent.features // 4)
 
 
 def _pre_norm(function, weights, x):
@@ -407,7 +423,7 @@ def _mixer_shapes(extent: Extent, biased: bool):
     return (tokens, tokens), _mlp_shapes(extent, biased), [(extent.features,)] * 2
 
 
-# --- Whole networks ---------------------------------------------------------------------------------
+# --- Whole networks ------------------------------------------------------------------------------
 
 
 def _u_net(function, recipe, weights, x):
@@ -515,7 +531,7 @@ def _whole(name: str, apply, shapes) -> dict[str, Network]:
     """A network that has no repeated block, without biases and with them."""
     return {
         name: Network(apply, lambda e: shapes(e, False)),
-        f"{name}, biases": Network(apply, lambda e: shapes(e, True)),
+        f"biased {name}": Network(apply, lambda e: shapes(e, True)),
     }
 
 
@@ -526,31 +542,33 @@ def _means(x: Array) -> Array:
 CONVOLUTION, BATCH_NORM = _convolution_shapes(0), _convolution_shapes(2)
 COMPANY: dict[str, Network] = {
     **_forms("dense", _beside_dense(lambda _, x: x), _dense_shapes(0), _matrix, depth=1),
-    **_forms("dense, layer norm", _beside_dense(_layer_norm), _dense_shapes(2), _matrix),
-    **_forms("dense, RMS norm", _beside_dense(_rms_norm), _dense_shapes(1), _matrix),
-    **_forms("dense, batch norm", _beside_dense(_batch_norm), _dense_shapes(2), _matrix),
+    **_forms("dense + layer norm", _beside_dense(_layer_norm), _dense_shapes(2), _matrix),
+    **_forms("dense + RMS norm", _beside_dense(_rms_norm), _dense_shapes(1), _matrix),
+    **_forms("dense + batch norm", _beside_dense(_batch_norm), _dense_shapes(2), _matrix),
     **_forms("convolution", _beside_convolution(), CONVOLUTION, _images),
+    **_forms("convolution + batch norm", _beside_convolution(_batch_norm), BATCH_NORM, _images),
+    **_forms("convolution + group norm", _beside_convolution(_group_norm), BATCH_NORM, _images),
     **_forms(
-        "convolution, batch norm", _beside_convolution(_batch_norm), BATCH_NORM, _images
-    ),
-    **_forms(
-        "convolution, group norm", _beside_convolution(_group_norm), BATCH_NORM, _images
-    ),
-    **_forms(
-        "convolution, pool",
+        "convolution + pool",
         _beside_convolution(stride=2),
         CONVOLUTION,
         _images,
         looped=_beside_convolution(stride=1),
     ),
     **_forms(
-        "convolution, batch norm, pool",
+        "convolution + batch norm + pool",
         _beside_convolution(_batch_norm, 2),
         BATCH_NORM,
         _images,
         looped=_beside_convolution(_batch_norm, 1),
     ),
-    **_forms("convolution, mean", _beside_convolution(), CONVOLUTION, _images, head=_means),
+    **_forms(
+        "convolution of sequences + batch norm",
+        _beside_convolution(_batch_norm),
+        _of_sequence_shapes,
+        _narrow_sequences,
+    ),
+    **_forms("convolution + mean", _beside_convolution(), CONVOLUTION, _images, head=_means),
     **_forms("pre-norm MLP", _pre_norm, _mlp_shapes, _matrix),
     **_forms("post-norm MLP", _post_norm, _mlp_shapes, _matrix),
     **_forms("GLU", _glu, _glu_shapes, _matrix),
@@ -563,3 +581,10 @@ COMPANY: dict[str, Network] = {
     **_whole("Flax's MNIST example", _mnist, _mnist_shapes),
 }
 NETWORKS: dict[str, Network] = {**CHAINS, **COMPANY}
+
+# The activations that networks have most often; the others are measured in a few networks.
+COMMON = (
+    *("relu", "leaky_relu", "relu6", "hard_silu", "elu", "silu", "gelu", "mish", "softplus"),
+    *("tanh", "sigmoid"),
+)
+FOR_ALL = ("dense", "convolution + batch norm + pool", "scanned pre-norm MLP")

@@ -56,6 +56,7 @@ class Target:
         layers: of each network.
         dtype: of all arrays.
         options: makes what the compiler is told.
+        networks: those of `networks.COMPANY` that are measured, if it takes too long for all.
     """
 
     device: Callable[[], Any]
@@ -64,6 +65,7 @@ class Target:
     layers: int
     dtype: str
     options: Callable[[], Mapping[str, Any]] = field(default=dict)
+    networks: tuple[str, ...] = ()
 
 
 def _h200() -> Any:
@@ -105,8 +107,9 @@ def _missing(name: str, error: Exception) -> str:
     )
 
 
+OF_TPU = ("dense", "dense + layer norm", "convolution + batch norm + pool", "scanned pre-norm MLP")
 TARGETS: dict[str, Target] = {
     "cpu": Target(lambda: jax.devices("cpu")[0], 2048, 512, 12, "float32"),
     "h200": Target(_h200, 8192, 1024, 12, "bfloat16", _h200_options),
-    "v5e": Target(_v5e, 65536, 1024, 6, "bfloat16"),
+    "v5e": Target(_v5e, 65536, 1024, 6, "bfloat16", networks=OF_TPU),  # a minute a program
 }

@@ -23,14 +23,14 @@ from jax import Array
 
 import jaxact  # from this checkout, installed or not
 from benchmarks.grouping import activation, by_network, grouped
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import CHAINS
 from benchmarks.results import MemoryRow, Results
 from jaxact.backward import few_bit, lean
 
 PAGE = ROOT / "docs" / "memory.md"
 TARGETS = ("cpu", "h200", "v5e")
 DTYPES = ("bfloat16", "float16", "float32")
-IN_A_ROW, BLOCKS, HALF, LAYERS = NETWORKS
+IN_A_ROW, BLOCKS, HALF, LAYERS = CHAINS
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

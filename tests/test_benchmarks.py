@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-import jaxact
 from benchmarks import (
     cases,
     clock,
@@ -29,7 +28,7 @@ from benchmarks.layers import LAYERS
 from benchmarks.libraries import JaxLibrary, counterpart
 from benchmarks.machine import Roof
 from benchmarks.modes import MODES
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import CHAINS
 from benchmarks.residuals import residual_bytes
 from benchmarks.results import InstructionRow, MemoryRow, Results, SpeedRow
 from jaxact import CATALOG, Entry
@@ -477,14 +476,14 @@ def test_memory_compiles_every_network_with_every_recipe(tmp_path):
     combinations = {(row.function, row.library, row.network, row.recipe) for row in rows}
     of_maxout = 3 * (2 + 2)  # of 2, 4 and 8 pieces; with jnp.max; neither lean nor few_bit
     assert len(combinations) == 4 * (4 + 2 + 2 + 2)
-    assert len(rows) == len(NETWORKS) * (4 + 2 + of_maxout)
+    assert len(rows) == len(CHAINS) * (4 + 2 + of_maxout)
     assert all(row.temporaries > 0 for row in rows)
 
 
 def test_a_layer_more_is_an_activation_array_more():
     def arrays(layers):
         scale = memory.Scale(256, 8, layers, "float32", "cpu")
-        row = memory.measure("identity", scale, jaxact, "unrolled layers f(x W)", "default")
+        row = memory.measure("identity", scale, "jaxact", "unrolled layers f(x W)", "default")
         assert row is not None
         return row.temporaries
 
@@ -493,7 +492,7 @@ def test_a_layer_more_is_an_activation_array_more():
 
 def test_a_gate_is_given_two_preactivations(every_kind):
     scale = memory.Scale(16, 8, 2, "float32", "cpu")
-    row = memory.measure(every_kind["gate"], scale, jaxact, "scanned layers f(x W)", "default")
+    row = memory.measure(every_kind["gate"], scale, "jaxact", "scanned layers f(x W)", "default")
     assert row is not None
     assert row.residual_bytes >= 8
 

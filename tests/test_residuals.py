@@ -29,7 +29,7 @@ from flax import nnx
 import jaxact
 import jaxact.nnx
 from benchmarks import memory
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import CHAINS, NETWORKS
 from benchmarks.results import Results
 
 SHAPE = (32, FEATURES)
@@ -147,7 +147,7 @@ def test_a_layer_needs_memory_for_the_inputs_of_its_activation_only(layer):
 
 # --- Networks: the figures of docs/memory.md, in activation arrays -------------------------------
 
-ROWS, BLOCKS, HALF, _ = NETWORKS  # in a row; in blocks, of which all or half of the weights learn
+ROWS, BLOCKS, HALF, _ = CHAINS  # in a row; in blocks, of which all or half of the weights learn
 FIGURES = {  # in a row of 12 layers on CPU: the layers' own 13, and what is kept
     "default": 25.0,
     "lean": 14.0,
@@ -157,7 +157,7 @@ SAVED_BY_A_POLICY = 1.65  # arrays a layer
 
 
 def temporaries(name, network, recipe):
-    row = memory.measure(name, memory.Scale.typical("cpu"), jaxact, network, recipe)
+    row = memory.measure(name, memory.Scale.typical("cpu"), "jaxact", network, recipe)
     return row and row.temporaries
 
 
@@ -196,7 +196,7 @@ def test_recomputed_with_the_product_that_takes_it_an_activation_costs_nothing(m
 def test_a_maxout_layer_needs_what_the_page_says(pieces, bound):
     """Gradients count, for temporaries may lie where they will be."""
     scale, setting = memory.Scale.typical("cpu"), f"num_pieces={pieces}"
-    row = memory.measure("maxout", scale, jaxact, ROWS, "default", setting)
+    row = memory.measure("maxout", scale, "jaxact", ROWS, "default", setting)
     assert (row.temporaries + row.outputs) / scale.layers <= bound
 
 
