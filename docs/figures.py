@@ -31,7 +31,7 @@ def draw(path: Path) -> None:
     with jax.enable_x64(True):
         truth = slopes(jaxact.gelu, points)
     theirs, ours = slopes(jax.nn.gelu, xs), slopes(jaxact.gelu, xs)
-    unit = 2.0 ** (np.floor(np.log2(np.abs(truth))) - 7)
+    unit = np.ldexp(1.0, np.frexp(truth)[1] - 8)
 
     plt.rcParams.update({"font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "jaxact"})
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 2.9), layout="constrained")

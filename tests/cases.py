@@ -186,6 +186,11 @@ def over(selected: list[Case]) -> Callable:
     return pytest.mark.parametrize("case", selected, ids=repr)
 
 
+def powers_of_two(exponents: np.ndarray) -> np.ndarray:
+    """Powers whose last places, which differ with the processor, are rounded away."""
+    return np.exp2(exponents).astype(np.float32).astype(np.float64)
+
+
 POINTWISE = ("elementwise", "random")  # without a key, for the latter
 
 

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import oracle
 import pytest
-from cases import DTYPES, Case, cases, identical, over, precision
+from cases import DTYPES, Case, cases, identical, over, powers_of_two, precision
 
 import jaxact
 
@@ -22,8 +22,9 @@ def arrays(dtype, size=200):
     """A first array of every magnitude, and gates from closed to open."""
     random = np.random.default_rng(0)
     exponents = random.uniform(-10, 12 if dtype == np.float16 else 100, size)
-    x = (random.normal(size=size) * 2.0**exponents).astype(dtype)
-    return x, (random.normal(size=size) * 2.0 ** random.uniform(-8, 6, size)).astype(dtype)
+    x = (random.normal(size=size) * powers_of_two(exponents)).astype(dtype)
+    gates = random.normal(size=size) * powers_of_two(random.uniform(-8, 6, size))
+    return x, gates.astype(dtype)
 
 
 ORDERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # in the first and the second array

@@ -51,7 +51,7 @@ def _by_x(case, x, parameters):
 def test_a_number_acts_at_float32_precision_in_sixteen_bits(case):
     x = case.inputs(dtype=jnp.bfloat16)
     wide = np.float64(case(*(a.astype(jnp.float32) for a in x)))
-    unit = np.exp2(np.frexp(wide)[1] - 1.0) * float(jnp.finfo(jnp.bfloat16).eps)
+    unit = np.ldexp(1.0, np.frexp(wide)[1] - 1) * float(jnp.finfo(jnp.bfloat16).eps)
     # The nearest number, or either where float32 cannot tell which that is.
     assert np.all(np.abs(np.float64(case(*x)) - wide) <= (0.5 + 2.0**-10) * unit)
 

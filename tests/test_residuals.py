@@ -291,10 +291,30 @@ def test_jacobians_repeat_nothing_but_the_tangents(case):
             assert len(repeated.findall(types)) <= 1, types
 
 
+def temporary_arrays(lowered, size):
+    """How many arrays of a Jacobian's size a program needs beside its results."""
+    return lowered.compile().memory_analysis().temp_size_in_bytes / (4 * size**2)
+
+
+@functools.cache
+def barriers_end_fusions(size):
+    """Whether XLA writes out what it computes before a barrier: in JAX 0.12 it does, not in 0.10."""
+
+    def transposed(x, y):
+        x, sums = jax.lax.optimization_barrier((x, x + y))
+        return (x * sums).T  # which is not the array that the sums were written to
+
+    x = jnp.ones((1, size))
+    return temporary_arrays(jax.jit(transposed).lower(x, x.T), size) >= 1
+
+
 @pytest.mark.machinery
 @over(typical_cases("elementwise", "random"))
 def test_jacobians_need_no_memory_beside_themselves(case):
+    """But for tangents that meet a barrier, where XLA writes them out."""
     size = 8 * FEATURES
+    tangents = re.compile(rf"optimization_barrier .*tensor<{size}x(?:1x)*{size}x")
     for function in (case, jax.grad(loss(case))):
-        program = jax.jit(jax.jacfwd(function)).lower(*case.inputs((size,))).compile()
-        assert program.memory_analysis().temp_size_in_bytes <= 0.1 * 4 * size**2
+        lowered = jax.jit(jax.jacfwd(function)).lower(*case.inputs((size,)))
+        met = len(tangents.findall(lowered.as_text())) if barriers_end_fusions(size) else 0
+        assert temporary_arrays(lowered, size) <= 0.1 + met

@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 import oracle
 import pytest
-from cases import EVERYDAY, formats, identical, precision
+from cases import EVERYDAY, formats, identical, powers_of_two, precision
 
 import jaxact
 from jaxact import CATALOG
@@ -111,7 +111,7 @@ def rows(what, n, dtype):
     x = random.normal(0, 2, (count, n))
     largest = float(ml_dtypes.finfo(dtype).max)
     if what == "dominant":
-        x[:, n // 2] = 2 ** random.uniform(0, 5, count)
+        x[:, n // 2] = powers_of_two(random.uniform(0, 5, count))
     elif what == "wide":
         x *= 10
     elif what == "offset":

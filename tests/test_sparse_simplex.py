@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from cases import EVERYDAY, formats, gradient, identical, precision
+from cases import EVERYDAY, formats, gradient, identical, powers_of_two, precision
 from test_simplex import KINDS, pulled_back, rows, units
 
 import jaxact
@@ -59,7 +59,7 @@ def hard_rows(n, dtype):
     """The rows of the law of softmax, and such as make Newton's method drop few entries a step."""
     found = [rows(kind, n, np.dtype(dtype))[:2] for kind in KINDS]
     random = np.random.default_rng(n)
-    spread = 2.0 ** -random.uniform(0, 12, (2, n))
+    spread = powers_of_two(-random.uniform(0, 12, (2, n)))
     return [*found, (spread - 1).astype(dtype), -spread.astype(dtype)]
 
 

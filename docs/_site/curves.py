@@ -147,7 +147,8 @@ def _axes(view: Window) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    step = 10 ** math.floor(math.log10((high - low) / 4))
+    _, _, exponent = f"{(high - low) / 4:e}".partition("e")
+    step = float(f"1e{exponent}")
     step *= next(m for m in (1, 2, 5, 10) if (high - low) / (step * m) <= 10)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(i * step, 9) for i in range(first, last + 1)]
