@@ -86,6 +86,16 @@ class XlaOps:
         """`x` kept within [low, high]; NaN stays NaN."""
         return cls.at_most(cls.at_least(x, low), high)
 
+    @classmethod
+    def saturated(cls, x: Array, low, high) -> Array:
+        """`x` kept to where a function of it is finite and not 0; autodiff sees x itself."""
+        return cls.clamp(x, low, high)
+
+    @classmethod
+    def rounded_to_at_least(cls, x: Array, bound) -> Array:
+        """max(x, bound) for what only rounding takes below the bound, and autodiff does not see."""
+        return cls.at_least(x, bound)
+
     @staticmethod
     def root(x: Array) -> Array:
         """The square root of what is positive; else 0, with slope 0."""
@@ -177,7 +187,7 @@ class XlaOps:
         if lost:
             rest = x * lost if rest is None else rest + x * lost
         if rest is not None:
-            rest = jnp.where(jnp.signbit(high), -rest, rest)
+            rest = jnp.where(high < 0, -rest, rest)
         a = cls.absolute(high)
         lifted = cls.exp(-a, None if rest is None else -rest, lift=LIFT)
         return Decay(a, rest, lifted, lifted * DROP)
@@ -299,6 +309,146 @@ class Decay(NamedTuple):
         """number - (a + rest), exact to the last place of a number beside which it is small."""
         difference = number - self.a
         return difference if self.rest is None else difference - self.rest
+
+
+def closed(slope: Callable[..., Array]) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Gives a function of (hi, lo) its derivative: slope(y, hi, lo), for a value y.
+
+    Made of functions that are closed themselves, so that no order ends in a polynomial.
+    """
+
+    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
+        with_rule = jax.custom_jvp(function)
+
+        @with_rule.defjvp
+        def _(primals, tangents):
+            y = with_rule(*primals)
+            return y, slope(y, *primals) * functools.reduce(jnp.add, jax.tree.leaves(tangents))
+
+        return with_rule
+
+    return decorate
+
+
+class SmoothOps(XlaOps):
+    """The same for autodiff: every building block has the right derivatives, of all orders.
+
+    What stands for a function only to rounding, a polynomial or a branch, has other derivatives
+    than the function: each block here says what its own is. At 0 all take the branch of what is
+    positive, so a kernel that chooses by a sign itself writes `x >= 0`, or `x < 0`.
+    """
+
+    @classmethod
+    def for_results(cls, dtype) -> type[XlaOps]:
+        return cls
+
+    @staticmethod
+    def absolute(x: Array) -> Array:
+        return jnp.where(x >= 0, x, -x)
+
+    @staticmethod
+    def with_sign(magnitude: Array, x: Array) -> Array:
+        return jnp.where(x >= 0, magnitude, -magnitude)
+
+    @classmethod
+    def rounded_to_at_least(cls, x: Array, bound) -> Array:
+        return x
+
+    @staticmethod
+    @jax.custom_jvp
+    def saturated(x: Array, low, high) -> Array:
+        return XlaOps.clamp(x, low, high)
+
+    @staticmethod
+    def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
+        return _exp_lifted_by(lift)(v, low)
+
+    @staticmethod
+    @closed(lambda y, v, low: SmoothOps.exp(v, low))
+    def _expm1(v: Array, low: Array | None) -> Array:
+        return XlaOps.expm1(v, low)
+
+    @classmethod
+    def expm1(cls, v: Array, low: Array | None = None) -> Array:
+        return cls._expm1(v, low)
+
+    @staticmethod
+    @closed(lambda t, x: 4 * SmoothOps.logistic_density(SmoothOps.reach(2 * x)) * DROP)
+    def tanh(x: Array) -> Array:
+        return XlaOps.tanh(x)
+
+    @staticmethod
+    @closed(lambda y, v: SmoothOps.sigmoid(v) * SmoothOps.sigmoid(-v))
+    def sigmoid(v: Array) -> Array:
+        """1 / (1 + exp(-v)), wherever that is a normal number."""
+        return 1 / (1 + XlaOps.exp(XlaOps.clamp(-v, XlaOps.lowest(v), XlaOps.highest(v))))
+
+    @staticmethod
+    @closed(lambda d, v, low: -d * SmoothOps.tanh(0.5 * v))
+    def _logistic_density(v: Array, low: Array | None) -> Array:
+        down = None if low is None else jnp.where(v < 0, low, -low)
+        lifted = XlaOps.exp(-jnp.abs(v), down, lift=LIFT)
+        q = 1 + lifted * DROP
+        return lifted / (q * q)
+
+    @classmethod
+    def logistic_density(cls, v: Array, low: Array | None = None) -> Array:
+        """2^LIFT times the slope of the sigmoid at v + low, for a v within `reach`."""
+        return cls._logistic_density(v, low)
+
+    @staticmethod
+    def log1p(lifted: Array, e: Array) -> Array:
+        return _log1p(lifted, e)
+
+    @staticmethod
+    @closed(lambda u, x: SmoothOps.cosine_of_slope(x) ** 3)
+    def sine_of_slope(x: Array) -> Array:
+        """x / sqrt(1 + x^2), wherever the square is finite."""
+        return x / jnp.sqrt(1 + x * x)
+
+    @staticmethod
+    @closed(lambda q, x: -SmoothOps.sine_of_slope(x) * (q * q))
+    def cosine_of_slope(x: Array) -> Array:
+        """1 / sqrt(1 + x^2), likewise."""
+        return 1 / jnp.sqrt(1 + x * x)
+
+
+def curvature_of_gated(gate_slope: Callable[..., Array]) -> Callable[..., Array]:
+    """The curvature of x gate(x), for autodiff, from 2^LIFT times the slope of the gate."""
+
+    def curvature(ops, x, *parameters):
+        largest = float(jnp.finfo(x.dtype).max)
+        near = ops.clamp(x, -largest, largest)  # where the slope has vanished
+        once, twice = jax.jvp(
+            lambda x: gate_slope(ops, x, *parameters), (near,), (jnp.ones_like(near),)
+        )
+        return (2 * once + near * twice) * DROP
+
+    return curvature
+
+
+@SmoothOps.saturated.defjvp
+def _saturated_jvp(primals, tangents):
+    return SmoothOps.saturated(*primals), tangents[0]
+
+
+@functools.cache
+def _exp_lifted_by(lift: int) -> Callable[..., Array]:
+    @closed(lambda e, v, low: e)
+    def exp(v: Array, low: Array | None) -> Array:
+        return XlaOps.exp(v, low, lift=lift)
+
+    return exp
+
+
+@jax.custom_jvp
+def _log1p(lifted: Array, e: Array) -> Array:
+    return XlaOps.log1p(lifted, e)
+
+
+@_log1p.defjvp
+def _log1p_jvp(primals, tangents):
+    return _log1p(*primals), tangents[0] / (1 + primals[1])
 
 
 class Bfloat16Ops(XlaOps):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from ._arithmetic import polynomial, two_parts
+from ._arithmetic import SmoothOps, polynomial, two_parts
 
 _DIGITS = 50
 _COUNTS = {4: 8, 8: 18}  # of coefficients, by the size of a number in bytes
@@ -35,6 +35,8 @@ class BesideRoot(NamedTuple):
 
     def __call__(self, ops, x: Array, far: Array) -> Array:
         """The function at x: by the polynomial, or, out of its reach, `far`."""
+        if ops is SmoothOps:  # a polynomial has other derivatives
+            return far
         d = ops.distance(two_parts(self.root, x), x)
         near = ops.clamp(d, -self.reach, self.reach)
         y = near * polynomial(near, *self.coefficients[x.dtype.itemsize])

@@ -22,7 +22,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._arguments import as_array, broadcast, is_number, real
-from ._arithmetic import CpuOps, XlaOps
+from ._arithmetic import CpuOps, SmoothOps, XlaOps
 from ._jax import (
     SymbolicZero,
     Zero,
@@ -85,6 +85,9 @@ class Kernel:
         double_float_value: `double_float_value(ops, x, *parameters)`, the value as (hi, lo): hi is
             a float32, lo is what it leaves out, small beside hi or 0; the sign of lo decides
             16-bit ties. lo is None where there are none to decide.
+        smooth: `smooth(ops, x, *parameters)`, another form of the value, for autodiff: where the
+            value chooses between forms, or cancels, or stands on a polynomial of its own. It may
+            use what only `SmoothOps` has.
         name: what errors and compiled programs call it; by default the name of `value`.
         by_parameters: `by_parameters(ops, x, parameters, tangents)`, the derivative along tangents
             of all parameters, for a function of many: then what their derivatives share is
@@ -104,6 +107,7 @@ class Kernel:
         exact: bool | Callable[..., bool] = False,
         integers: bool = False,
         double_float_value: Callable[..., tuple[Array, Array | None]] | None = None,
+        smooth: Callable[..., Array] | None = None,
         name: str | None = None,
         by_parameters: Callable[..., Array] | None = None,
         **partials: "Kernel | Callable[..., Array]",
@@ -116,6 +120,17 @@ class Kernel:
         self.arguments = tuple(inspect.signature(value).parameters)[1:]
         self.of_output = False  # whether it is a slope, as a function of the output
         self._partials = {name: _as_kernel(partial) for name, partial in partials.items()}
+        self.smooth = value
+        if smooth:
+            self._define(smooth)
+
+    def _define(self, smooth: Callable[..., Array]) -> None:
+        """Lets autodiff start from another form of the value, here and in all derivatives."""
+        self.smooth = smooth
+        for index, name in enumerate(self.arguments):
+            partial = self._partials.get(name)
+            if partial and partial.smooth is partial.value:
+                partial._define(_differentiated(smooth, index))
 
     def __call__(self, x: ArrayLike, *parameters: ArrayLike) -> Array:
         """The function on arrays and numbers: promotes, broadcasts, and keeps the dtype of x."""
@@ -137,7 +152,7 @@ class Kernel:
         """The derivative by argument `index`."""
         name = self.arguments[index]
         if name not in self._partials:
-            self._partials[name] = Kernel(_differentiated(self.value, index))
+            self._partials[name] = Kernel(_differentiated(self.smooth, index))
         return self._partials[name]
 
     def function(self, config: "CallConfig", x: Array, *arrays: Array) -> Array:
@@ -287,17 +302,22 @@ def residual_policy(what: str):
         _residual_policy.reset(token)
 
 
+def itself(ops, y: Array) -> Array:
+    """A slope that is the output, or what else it is computed from."""
+    return y
+
+
 def _as_kernel(derivative: Kernel | Callable[..., Array]) -> Kernel:
     return derivative if isinstance(derivative, Kernel) else Kernel(derivative)
 
 
 def _differentiated(value: Callable[..., Array], index: int) -> Callable[..., Array]:
-    """The derivative of `value` by argument `index`, by autodiff of the portable arithmetic."""
+    """The derivative of `value` by argument `index`, by autodiff of the smooth arithmetic."""
 
     @functools.wraps(value)
     def derivative(ops, *arguments):
         def along(argument):
-            return value(XlaOps, *arguments[:index], argument, *arguments[index + 1 :])
+            return value(SmoothOps, *arguments[:index], argument, *arguments[index + 1 :])
 
         argument = arguments[index]
         return jax.jvp(along, (argument,), (jnp.ones_like(argument),))[1]
@@ -477,6 +497,9 @@ def _scale_tangent_jvp(
 ):
     def derivative(position: int, tangent: Array) -> Array:
         others = [a for i, a in enumerate(primals) if i != position or i < residuals]
+        if kernel.value is itself:  # a product of equals, whose derivatives end without a zero
+            *factors, residual = others[len(others) - len(primals) + 1 :]
+            return scale_tangent(kernel, numbers, [residual], factors, tangent, dtype)
         if position < residuals:
             slope = kernel.partial(_array_arguments(numbers)[position])
         else:

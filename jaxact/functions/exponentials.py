@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from .._arguments import is_number, require
 from .._arithmetic import DROP, LIFT, polynomial
 from .._catalog import activation
-from .._derivatives import FromOutput, Kernel
+from .._derivatives import FromOutput, Kernel, itself
 
 
 @activation(
@@ -338,7 +338,7 @@ _TURN = 28.41845703125, 0.0005773717077576861  # (LIFT + 1) ln2 in two parts
 EXPONENTIAL = Kernel(
     _exponential,
     x=Kernel(_exponential, x=Kernel(_exponential, x=_exponential)),
-    output=FromOutput(lambda ops, y: y, exact=True),
+    output=FromOutput(itself, exact=True),
 )
 
 
@@ -422,7 +422,17 @@ def _elish_curvature(ops, x):
     return lifted * jnp.where(x < 0, below, (2 - a) + w * (2 + a)) / (q * (q * q)) * DROP
 
 
-ELISH = Kernel(_elish, x=Kernel(_elish_slope, x=_elish_curvature))
+def _smooth_elish_curvature(ops, x):
+    # Below zero elish is exp(x) - 2 sigmoid(x).
+    near = ops.reach(x)
+    density, t = ops.logistic_density(near), ops.tanh(0.5 * near)
+    below = ops.exp(ops.at_most(near, 0.0), lift=LIFT) + 2 * density * t
+    return jnp.where(x < 0, below, density * (2 - near * t)) * DROP
+
+
+ELISH = Kernel(
+    _elish, x=Kernel(_elish_slope, x=Kernel(_elish_curvature, smooth=_smooth_elish_curvature))
+)
 
 
 @activation(

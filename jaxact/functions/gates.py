@@ -424,7 +424,7 @@ def _glu_by_gate_twice(ops, x, gate):
     h = _root_decay(ops, gate)
     q = 1 + h * h
     closing = -ops.expm1(-ops.at_most(ops.absolute(gate), -ops.lowest(gate)))
-    return ops.with_sign(closing, -gate) * x * h * h / (q * q * q)
+    return -ops.with_sign(closing, gate) * x * h * h / (q * q * q)
 
 
 GLU = Kernel(

@@ -215,7 +215,7 @@ def _argument(ops, x, alpha, shift):
     low = 0.0 if low is None else jnp.where(jnp.abs(high) < far + abs(shift), low, 0.0)
     high, rest = ops.difference(high, -shift)
     low = rest + low
-    a, rest = ops.fast_two_sum(ops.absolute(high), jnp.where(jnp.signbit(high), -low, low))
+    a, rest = ops.fast_two_sum(ops.absolute(high), jnp.where(high < 0, -low, low))
     return high, ops.at_most(a, far), rest
 
 

@@ -4,14 +4,16 @@ A phase is reduced exactly: factor * x in two parts, less the nearest multiple o
 product of a part and a count exact. Then a sine is its polynomial, with its roots kept exact.
 """
 
+import functools
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
 from .._arguments import is_number, require
-from .._arithmetic import polynomial
+from .._arithmetic import XlaOps, polynomial
 from .._catalog import activation
 from .._derivatives import Kernel
 
@@ -94,9 +96,26 @@ def _sine_of(ops, x, factor, turn: Array | float = 0.0):
     return (1 - 2 * odd) * (r + r * curve), 1 + curve
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _smooth_sine_of(x, factor, turn: float):
+    """sin(factor * x + turn * pi), for autodiff: its derivatives close a cycle."""
+    return _sine_of(XlaOps, x, factor, turn)[0]
+
+
+@_smooth_sine_of.defjvp
+def _smooth_sine_of_jvp(turn, primals, tangents):
+    (x, factor), (along_x, along_factor) = primals, tangents
+    cosine = _smooth_sine_of(x, factor, (turn + 0.5) % 2)
+    return _smooth_sine_of(x, factor, turn), cosine * (factor * along_x + x * along_factor)
+
+
 def _whole(x):
     """The nearest whole number, a constant to autodiff."""
     return lax.round(lax.stop_gradient(x), lax.RoundingMethod.TO_NEAREST_EVEN)
+
+
+def _smooth_sine(ops, x, omega):
+    return _smooth_sine_of(x, jnp.asarray(omega, x.dtype), 0.0)
 
 
 def _sine(ops, x, omega):
@@ -172,6 +191,7 @@ _SINE = {
 
 SINE = Kernel(
     _sine,
+    smooth=_smooth_sine,
     x=Kernel(_sine_slope, x=Kernel(_sine_curvature, x=_sine_third), omega=_sine_slope_by_omega),
     omega=Kernel(_sine_by_omega, x=_sine_slope_by_omega, omega=_sine_by_omega_twice),
 )
@@ -243,6 +263,10 @@ def _snake_curvature(ops, x, alpha):
     return 2 * alpha * _cosine(ops, x, 2 * alpha)
 
 
+def _smooth_snake_curvature(ops, x, alpha):
+    return 2 * alpha * _smooth_sine_of(x, jnp.asarray(2 * alpha, x.dtype), 0.5)
+
+
 def _snake_third(ops, x, alpha):
     return -4 * alpha * alpha * _sine(ops, x, 2 * alpha)
 
@@ -300,6 +324,11 @@ _BEND = {
 
 SNAKE = Kernel(
     _snake,
-    x=Kernel(_snake_slope, x=Kernel(_snake_curvature, x=_snake_third), alpha=_snake_slope_by_alpha),
+    
+    x=Kernel(
+        _snake_slope,
+        x=Kernel(_snake_curvature, smooth=_smooth_snake_curvature, x=_snake_third),
+        alpha=_snake_slope_by_alpha,
+    ),
     alpha=Kernel(_snake_by_alpha, x=_snake_slope_by_alpha, alpha=_snake_by_alpha_twice),
 )

@@ -110,8 +110,13 @@ def _rational_kernel(above: int, below: int) -> Kernel:
     def by_parameters(ops, x, parameters, tangents):
         return _along_coefficients(ops, x, parameters, tangents, above)
 
-    value, slope, curvature = map(derivative, range(3))
-    return Kernel(value, x=Kernel(slope, x=curvature), by_parameters=by_parameters)
+    kernel = Kernel(derivative(_CLOSED))  # and autodiff beyond
+    for order in range(_CLOSED - 1, 0, -1):
+        kernel = Kernel(derivative(order), x=kernel)
+    return Kernel(derivative(0), x=kernel, by_parameters=by_parameters)
+
+
+_CLOSED = 6  # derivatives in closed form
 
 
 def _evaluate(ops, x: Array, numerator: Polynomial, denominator: Polynomial, order: int) -> Array:

@@ -221,4 +221,11 @@ def _dish_curvature(ops, x):
     return jnp.where(a > near, -0.5 * q * q * q, dividend / (square * square * jnp.sqrt(square)))
 
 
-DISH = Kernel(_dish, x=Kernel(_dish_slope, x=_dish_curvature))
+def _smooth_dish_curvature(ops, x):
+    q = ops.cosine_of_slope(x)
+    return 0.5 * (q * q * q) * (3 * (q * q) - 1)
+
+
+DISH = Kernel(
+    _dish, x=Kernel(_dish_slope, x=Kernel(_dish_curvature, smooth=_smooth_dish_curvature))
+)

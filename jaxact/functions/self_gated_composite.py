@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .. import _normal as normal
-from .._arithmetic import DROP, LIFT, polynomial, two_parts
+from .._arithmetic import DROP, LIFT, curvature_of_gated, polynomial, two_parts
 from .._beside_roots import beside_root
 from .._catalog import activation
 from .._derivatives import Kernel
@@ -67,7 +67,7 @@ _NUDGE = 2.0**-27  # else one float16 mantissa times log(2) would round to a tie
 
 def _log_gate(ops, near):
     """The decay, whether x is positive, 1 / (2 + 3 E), r, and log(1 + s) - _LN2 where it is."""
-    gate, up = ops.decay(near), near > 0
+    gate, up = ops.decay(near), near >= 0
     inverse = 1 / (2 + 3 * gate.e)
     t = gate.e * inverse
     count = 6 if near.dtype == jnp.float32 else 13
@@ -108,7 +108,7 @@ def _exact_logish_curvature(x):
 
 def _logish_curvature(ops, x):
     near = ops.reach(x)
-    gate, up = ops.decay(near), near > 0
+    gate, up = ops.decay(near), near >= 0
     e, left, right = gate.e, 2 + near, 4 - 2 * near
     curvature = jnp.where(up, right + e * (6 + e * left), left + e * (6 + e * right))
     d = (1 + e) * jnp.where(up, 2 + e, 1 + 2 * e)
@@ -116,7 +116,16 @@ def _logish_curvature(ops, x):
     return beside_root(_exact_logish_curvature, -3.0, -2.0, 0.15)(ops, x, curvature)
 
 
-LOGISH = Kernel(_logish, x=Kernel(_logish_slope, x=_logish_curvature))
+@curvature_of_gated
+def _smooth_logish_curvature(ops, x):
+    near = ops.reach(x)
+    return ops.logistic_density(near) / (1 + ops.sigmoid(near))
+
+
+LOGISH = Kernel(
+    _logish,
+    x=Kernel(_logish_slope, x=Kernel(_logish_curvature, smooth=_smooth_logish_curvature)),
+)
 
 
 @activation(
@@ -164,7 +173,7 @@ def _smish_divisor(e, up):
 
 def _smish(ops, x):
     near = ops.reach(x)
-    gate, up = ops.decay(near), x > 0
+    gate, up = ops.decay(near), x >= 0
     d = _smish_divisor(gate.e, up)
     above, below = x * ((3 + 2 * gate.e) / d), near * gate.lifted * (2 + 3 * gate.e) / d * DROP
     return jnp.where(up, above, below)
@@ -172,7 +181,7 @@ def _smish(ops, x):
 
 def _smish_slope(ops, x):
     near = ops.reach(x)
-    gate, up = ops.decay(near), near > 0
+    gate, up = ops.decay(near), near >= 0
     e, d = gate.e, _smish_divisor(gate.e, up)
     above = (3 + 2 * e) * d + 4 * near * e * ((1 + e) * (2 + e))
     below = polynomial(e, 15.0, 28 + 8 * near, 18 + 12 * near, 4 + 4 * near)
@@ -181,14 +190,24 @@ def _smish_slope(ops, x):
 
 def _smish_curvature(ops, x):
     near = ops.reach(x)
-    gate, up = ops.decay(near), near > 0
+    gate, up = ops.decay(near), near >= 0
     e, d = gate.e, _smish_divisor(gate.e, up)
     forwards = (4 + 2 * near, 24 + 6 * near, 54 - 3 * near, 54 - 18 * near, 20 - 10 * near)
     curvature = jnp.where(up, polynomial(e, *forwards), polynomial(e, *reversed(forwards)))
     return 4 * gate.lifted * curvature / (d * (d * d)) * DROP
 
 
-SMISH = Kernel(_smish, x=Kernel(_smish_slope, x=_smish_curvature))
+@curvature_of_gated
+def _smooth_smish_curvature(ops, x):
+    near = ops.reach(x)
+    t = 1 + ops.sigmoid(near)
+    return ops.logistic_density(near) * (4 * t / ((1 + t * t) * (1 + t * t)))
+
+
+SMISH = Kernel(
+    _smish,
+    x=Kernel(_smish_slope, x=Kernel(_smish_curvature, smooth=_smooth_smish_curvature)),
+)
 
 
 @activation(
@@ -246,7 +265,7 @@ class _Softplus(NamedTuple):
 
 def _softplus(ops, x) -> _Softplus:
     near = ops.reach(x)
-    gate, up = ops.decay(near), x > 0
+    gate, up = ops.decay(near), x >= 0
     log = ops.log1p(gate.lifted, gate.e)
     small = log * DROP
     high = gate.a + small
@@ -418,7 +437,7 @@ def _phish(ops, x):
     rise, valley = _phish_above(ops, x), _phish_below(ops, x)
     v = valley.a * valley.part
     below = (v + v * valley.excess) * DROP
-    y = jnp.where(x > 0, x * rise.tanh, below)
+    y = jnp.where(x >= 0, x * rise.tanh, below)
     # Beside zero it is x^2 / 2, a tie for some 16-bit x, and somewhat more or less on either side.
     eps = float(jnp.finfo(x.dtype).eps) * (1 if ops.double_float else 8)
     return jnp.where(ops.absolute(x) < eps, y * jnp.where(x > 0, 1 + eps, 1 - eps), y)
@@ -432,7 +451,7 @@ def _phish_slope(ops, x):
     a, v = valley.a, valley.part * DROP * (1 + valley.excess)
     missing = v * v * normal.tail_slope_factor(ops, a) - valley.excess / normal.tail_divisor(ops, a)
     below = -a * valley.density * (normal.square_slope_factor(ops, a) - missing) * DROP
-    return jnp.where(x > 0, above, below)
+    return jnp.where(x >= 0, above, below)
 
 
 def _phish_curvature(ops, x):
@@ -445,7 +464,7 @@ def _phish_curvature(ops, x):
     t = normal.tail_slope_factor(ops, a)
     missing = 2 * a * v * (valley.density * DROP) * (t * t)
     below = valley.density * (normal.square_curvature_factor(ops, a) - missing) * (1 - v * v)
-    curvature = jnp.where(x > 0, rise.steep * above, below) * DROP
+    curvature = jnp.where(x >= 0, rise.steep * above, below) * DROP
     return beside_root(_exact_phish_curvature, 1.0, 1.5, 0.15)(ops, x, curvature)
 
 

@@ -135,6 +135,10 @@ def _silu_curvature(ops, x):
     return _swish_curvature(ops, x, 1.0)
 
 
+def _smooth_silu_curvature(ops, x):
+    return _smooth_swish_curvature(ops, x, 1.0)
+
+
 def _gated(x, near, gate, up):
     """x / (1 + E) where the gate is up, x E / (1 + E) where it is not."""
     return jnp.where(up, x, near * gate.lifted * DROP) / (1 + gate.e)
@@ -217,6 +221,11 @@ def _swish_curvature(ops, x, beta):
     return beta * _lifted_curvature(gate, _swish_curvature_factor(ops, gate, beta)) * DROP
 
 
+def _smooth_swish_curvature(ops, x, beta):
+    v, low = ops.product(ops.reach(x, beta), beta)
+    return beta * ops.logistic_density(v, low) * (2 - v * ops.tanh(0.5 * v)) * DROP
+
+
 def _lifted_sigmoid_slope(ops, gate):
     """2^LIFT times the slope of the sigmoid: not quite 1/4 beside 0, to keep ties of x^2 apart."""
     q = 1 + gate.e
@@ -251,10 +260,17 @@ def _cubed(ops, gate, size):
     return size * (size * (size * gate.lifted)) * minus / (q * (q * q)) * DROP
 
 
-SILU = Kernel(_silu, x=Kernel(_silu_slope, x=_silu_curvature))
+SILU = Kernel(
+    _silu,
+    x=Kernel(_silu_slope, x=Kernel(_silu_curvature, smooth=_smooth_silu_curvature)),
+)
 SWISH = Kernel(
     _swish,
-    x=Kernel(_swish_slope, x=_swish_curvature, beta=_swish_slope_by_beta),
+    x=Kernel(
+        _swish_slope,
+        x=Kernel(_swish_curvature, smooth=_smooth_swish_curvature),
+        beta=_swish_slope_by_beta,
+    ),
     beta=Kernel(_swish_by_beta, x=_swish_slope_by_beta, beta=_swish_by_beta_twice),
 )
 
@@ -323,7 +339,15 @@ def _quick_gelu_curvature(ops, x):
     return _SHARPNESS * _lifted_curvature(gate, _curvature_factor(gate)) * DROP
 
 
-QUICK_GELU = Kernel(_quick_gelu, x=Kernel(_quick_gelu_slope, x=_quick_gelu_curvature))
+def _smooth_quick_gelu_curvature(ops, x):
+    return _smooth_swish_curvature(ops, x, _SHARPNESS)
+
+
+QUICK_GELU = Kernel(_quick_gelu, 
+    x=Kernel(
+        _quick_gelu_slope, x=Kernel(_quick_gelu_curvature, smooth=_smooth_quick_gelu_curvature)
+    ),
+)
 
 
 def _acon_range(p1: float = 1.0, p2: float = 0.0, beta: float = 1.0) -> tuple[float, float]:
@@ -426,7 +450,7 @@ def _corner(ops, x, p1, p2, beta) -> _Corner:
     magnitude = ops.absolute(near)
     z, rest = ops.product(magnitude, high)
     rest = magnitude * low + (0.0 if rest is None else rest)
-    rest = jnp.where(jnp.signbit(z), -rest, rest)
+    rest = jnp.where(z < 0, -rest, rest)
     a = ops.absolute(z)
     lifted = ops.exp(-a, -rest, lift=LIFT)
     return _Corner(near, Decay(a, rest, lifted, lifted * DROP), high * x >= 0, p1 - p2, high)

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arithmetic import DROP, LIFT, polynomial
+from .._arithmetic import DROP, LIFT, SmoothOps, XlaOps, closed, curvature_of_gated, polynomial
 from .._catalog import activation
 from .._derivatives import Kernel
 from .self_gated_logistic import lowest_value
@@ -188,7 +188,7 @@ def _movement(ops, x, beta) -> _Movement:
     limit = -ops.lowest(x, lift=LIFT)
     near = ops.clamp(x, -limit - beta, limit - beta)
     y, low = _plus(near, beta)
-    up = y > 0
+    up = y >= 0
     falling = None if low is None else jnp.where(up, -low, low)
     lifted, times = ops.exponential(-ops.absolute(y), falling, lift=LIFT)
     e = lifted * DROP
@@ -199,6 +199,38 @@ def _movement(ops, x, beta) -> _Movement:
 def _mila_curvature(ops, x, beta):
     g = _movement(ops, x, beta)
     return 4 * g.times(g.c * g.cubic(2, g.x) / (g.d * (g.d * g.d))) * DROP
+
+
+@closed(lambda g, y, low: _smooth_gate_slope(y, low) * DROP)
+def _smooth_gate(y, low):
+    """tanh(softplus(y + low))."""
+    e, up = XlaOps.exp(-jnp.abs(y), jnp.where(y < 0, low, -low)), y >= 0
+    d = jnp.where(up, 1 + 2 * e * (1 + e), 2 + e * (2 + e))
+    return jnp.where(up, 1 + 2 * e, e * (2 + e)) / d
+
+
+@closed(
+    lambda s, y, low: (
+        s * (SmoothOps.sigmoid(-y) - 2 * _smooth_gate(y, low) * SmoothOps.sigmoid(y))
+    )
+)
+def _smooth_gate_slope(y, low):
+    """2^LIFT times the slope of that."""
+    lifted = XlaOps.exp(-jnp.abs(y), jnp.where(y < 0, low, -low), lift=LIFT)
+    e, up = lifted * DROP, y >= 0
+    d = jnp.where(up, 1 + 2 * e * (1 + e), 2 + e * (2 + e))
+    return 4 * lifted * (jnp.where(up, e, 1.0) * (1 + e) / (d * d))
+
+
+@curvature_of_gated
+def _smooth_mila_curvature(ops, x, beta):
+    limit = -ops.lowest(x, lift=LIFT)
+    y, low = _plus(ops.clamp(x, -limit - beta, limit - beta), beta)
+    return _smooth_gate_slope(y, jnp.zeros_like(y) if low is None else low)
+
+
+def _smooth_mish_curvature(ops, x):
+    return _smooth_mila_curvature(ops, x, 0.0)
 
 
 def _mila_by_beta(ops, x, beta):
@@ -229,10 +261,17 @@ def _mila_by_beta_twice(ops, x, beta):
     return g.x * (4 * g.times(g.c * curvature / (g.d * (g.d * g.d)))) * DROP
 
 
-MISH = Kernel(_mish, x=Kernel(_mish_slope, x=_mish_curvature))
+MISH = Kernel(
+    _mish,
+    x=Kernel(_mish_slope, x=Kernel(_mish_curvature, smooth=_smooth_mish_curvature)),
+)
 MILA = Kernel(
     _mila,
-    x=Kernel(_mila_slope, x=_mila_curvature, beta=_mila_slope_by_beta),
+    x=Kernel(
+        _mila_slope,
+        x=Kernel(_mila_curvature, smooth=_smooth_mila_curvature),
+        beta=_mila_slope_by_beta,
+    ),
     beta=Kernel(_mila_by_beta, x=_mila_slope_by_beta, beta=_mila_by_beta_twice),
 )
 
@@ -402,4 +441,24 @@ def _growth(ops, x):
     return high, low
 
 
-TANHEXP = Kernel(_tanhexp, x=Kernel(_tanhexp_slope, x=_tanhexp_curvature))
+@closed(lambda d, x: -2 * d * SmoothOps.exp(x) * SmoothOps.tanh(SmoothOps.exp(x)))
+def _smooth_density(x):
+    """2^LIFT times the slope of the sigmoid at 2 exp(x), for x up to 4."""
+    high, low = _growth(XlaOps, XlaOps.at_least(x, 0.0))
+    up = x >= 0
+    w = jnp.where(up, high, XlaOps.exp(x))
+    return SmoothOps.logistic_density(2 * w, jnp.where(up, 2 * low, 0.0))
+
+
+@curvature_of_gated
+def _smooth_tanhexp_curvature(ops, x):
+    limit = -ops.lowest(x, lift=LIFT)
+    near = ops.clamp(x, -limit, math.log(limit / 2))
+    lifted, density = ops.exp(near, lift=LIFT), _smooth_density(near)
+    return 4 * jnp.where(near < 0, lifted * (density * DROP), lifted * DROP * density)
+
+
+TANHEXP = Kernel(
+    _tanhexp,
+    x=Kernel(_tanhexp_slope, x=Kernel(_tanhexp_curvature, smooth=_smooth_tanhexp_curvature)),
+)

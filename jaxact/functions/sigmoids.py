@@ -65,12 +65,17 @@ def _sigmoid_slope(ops, x):
 def _sigmoid_curvature(ops, x):
     lifted, minus = ops.exp_and_expm1(-ops.absolute(ops.reach(x)), lift=LIFT)
     q = 1 + lifted * DROP
-    return ops.with_sign(lifted * -minus / (q * (q * q)) * DROP, -x)
+    return -ops.with_sign(lifted * -minus / (q * (q * q)) * DROP, x)
+
+
+def _smooth_sigmoid_curvature(ops, x):
+    near = ops.reach(x)
+    return -ops.logistic_density(near) * ops.tanh(0.5 * near) * DROP
 
 
 SIGMOID = Kernel(
     _sigmoid,
-    x=Kernel(_sigmoid_slope, x=_sigmoid_curvature),
+    x=Kernel(_sigmoid_slope, x=Kernel(_sigmoid_curvature, smooth=_smooth_sigmoid_curvature)),
     output=FromOutput(lambda ops, y: y * (1 - y)),
 )
 
@@ -127,12 +132,17 @@ def _tanh_slope(ops, x):
 def _tanh_curvature(ops, x):
     lifted, minus = ops.exp_and_expm1(-ops.absolute(ops.reach(2 * x)), lift=LIFT)
     q = 1 + lifted * DROP
-    return ops.with_sign(8 * lifted * -minus / (q * (q * q)) * DROP, -x)
+    return -ops.with_sign(8 * lifted * -minus / (q * (q * q)) * DROP, x)
+
+
+def _smooth_tanh_curvature(ops, x):
+    near = ops.reach(2 * x)
+    return -8 * ops.logistic_density(near) * ops.tanh(0.5 * near) * DROP
 
 
 TANH = Kernel(
     _tanh,
-    x=Kernel(_tanh_slope, x=_tanh_curvature),
+    x=Kernel(_tanh_slope, x=Kernel(_tanh_curvature, smooth=_smooth_tanh_curvature)),
     output=FromOutput(lambda ops, y: (1 - y) * (1 + y)),
 )
 
@@ -191,7 +201,7 @@ def _soft_sign_slope(ops, x):
 
 def _soft_sign_curvature(ops, x):
     q = 1 + ops.absolute(x)
-    return jnp.where(x == 0, 0.0, ops.with_sign(2 / (q * (q * q)), -x))
+    return jnp.where(x == 0, 0.0, -ops.with_sign(2 / (q * (q * q)), x))
 
 
 def _soft_sign_third(ops, x):
@@ -263,7 +273,7 @@ def _standardized(ops, x, mu, sigma):
     distance, rest = ops.difference(ops.clamp(x, mu - reach, mu + reach), mu)
     u, low = ops.quotient(distance, sigma)
     low = rest / sigma if low is None else low + rest / sigma
-    below = jnp.signbit(u)
+    below = u < 0
     return below, *ops.fast_two_sum(ops.absolute(u), jnp.where(below, -low, low))
 
 

@@ -107,7 +107,8 @@ def _exponent(ops, x, alpha):
     """alpha x for alpha >= 0 in two parts, within reach of what is multiplied by 2^64."""
     highest = (ops.highest(x) + 0.25 * _SHIFT_HIGH) / _guarded(alpha)
     lowest = ops.lowest(x, lift=LIFT) / _guarded(alpha)
-    high, low = ops.product(ops.clamp(ops.clamp(x, lowest, highest), *_finite(x)), alpha)
+    near = ops.saturated(ops.saturated(x, lowest, highest), *_finite(x))
+    high, low = ops.product(near, alpha)
     return high, jnp.zeros_like(high) if low is None else low
 
 

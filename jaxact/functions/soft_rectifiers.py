@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import is_number, require
-from .._arithmetic import DROP, LIFT, polynomial
+from .._arithmetic import DROP, LIFT, SmoothOps, XlaOps, closed, polynomial
 from .._catalog import activation
 from .._derivatives import FromOutput, Kernel
 from .sigmoids import TANH
@@ -86,6 +86,10 @@ def _softplus_curvature(ops, x, beta):
     return beta * _lifted_sigmoid_slope(ops.decay(ops.reach(x, beta), beta)) * DROP
 
 
+def _smooth_softplus_curvature(ops, x, beta):
+    return beta * ops.logistic_density(*ops.product(ops.reach(x, beta), beta)) * DROP
+
+
 def _entropy(ops, gate):
     """2^LIFT times the entropy of a sigmoid: a sum without cancellation."""
     return ops.log1p(gate.lifted, gate.e) + gate.a * (gate.lifted / (1 + gate.e))
@@ -108,7 +112,11 @@ def _softplus_by_beta_twice(ops, x, beta):
 
 SOFTPLUS = Kernel(
     _softplus,
-    x=Kernel(_softplus_slope, x=_softplus_curvature, beta=_softplus_slope_by_beta),
+    x=Kernel(
+        _softplus_slope,
+        x=Kernel(_softplus_curvature, smooth=_smooth_softplus_curvature),
+        beta=_softplus_slope_by_beta,
+    ),
     beta=Kernel(_softplus_by_beta, x=_softplus_slope_by_beta, beta=_softplus_by_beta_twice),
     output=FromOutput(lambda ops, y, beta: -ops.expm1(ops.clamp(-beta * y, ops.lowest(y), 0.0))),
 )
@@ -166,9 +174,15 @@ def _log_sigmoid_curvature(ops, x):
     return -_softplus_curvature(ops, x, 1.0)
 
 
+def _smooth_log_sigmoid_curvature(ops, x):
+    return -_smooth_softplus_curvature(ops, x, 1.0)
+
+
 LOG_SIGMOID = Kernel(
     _log_sigmoid,
-    x=Kernel(_log_sigmoid_slope, x=_log_sigmoid_curvature),
+    x=Kernel(
+        _log_sigmoid_slope, x=Kernel(_log_sigmoid_curvature, smooth=_smooth_log_sigmoid_curvature)
+    ),
     output=FromOutput(lambda ops, y: -ops.expm1(ops.clamp(y, ops.lowest(y), 0.0))),
 )
 
@@ -371,8 +385,21 @@ _BEND = {
     ),
 }
 
+@closed(lambda y, x: 0.5 * y * _smooth_rate(x))
+def _smooth_sqrt_softplus(x):
+    return _sqrt_softplus(XlaOps, x)
+
+
+@closed(lambda r, x: r * (SmoothOps.sigmoid(-x) - r))
+def _smooth_rate(x):
+    """sigmoid(x) / softplus(x)."""
+    near = XlaOps.at_least(x, -60.0)  # from there on it rounds to 1
+    return SmoothOps.sigmoid(near) / _softplus(XlaOps, near, 1.0)
+
+
 SQRT_SOFTPLUS = Kernel(
     _sqrt_softplus,
+    smooth=lambda ops, x: _smooth_sqrt_softplus(x),
     x=Kernel(_sqrt_softplus_slope, x=Kernel(_sqrt_softplus_curvature, x=_sqrt_softplus_third)),
 )
 

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from .._arithmetic import DROP, LIFT
 from .._catalog import activation
 from .._derivatives import FromOutput, Kernel
-from .sigmoids import _tanh, _tanh_curvature, _tanh_slope
+from .sigmoids import _smooth_tanh_curvature, _tanh, _tanh_curvature, _tanh_slope
 
 
 @activation(
@@ -92,7 +92,7 @@ def _lifted_sech_squared_slope(ops, x, beta):
     a, rest, sign = _twice(ops, x, beta)
     lifted, minus = ops.exp_and_expm1(-a, -rest, lift=LIFT)
     q = 1 + lifted * DROP
-    return ops.with_sign(8 * lifted * -minus / (q * (q * q)), -sign)
+    return -ops.with_sign(8 * lifted * -minus / (q * (q * q)), sign)
 
 
 def _twice(ops, x, beta):
@@ -100,7 +100,7 @@ def _twice(ops, x, beta):
     high, rest = ops.product(ops.reach(x, 2 * beta), 2 * beta)
     if rest is None:
         rest = jnp.zeros_like(high)
-    return ops.absolute(high), jnp.where(jnp.signbit(high), -rest, rest), high
+    return ops.absolute(high), jnp.where(high < 0, -rest, rest), high
 
 
 def _scaled_tanh_slope(ops, x, alpha, beta):
@@ -250,6 +250,10 @@ def _penalized_tanh_curvature(ops, x, alpha):
     return _penalized(x, alpha, _tanh_curvature(ops, x))
 
 
+def _smooth_penalized_tanh_curvature(ops, x, alpha):
+    return _penalized(x, alpha, _smooth_tanh_curvature(ops, x))
+
+
 def _penalized(x, alpha, y):
     return jnp.where(x >= 0, 1.0, alpha) * y  # not y twice: XLA on CPU would keep it
 
@@ -269,7 +273,9 @@ def _penalized_tanh_slope_from_output(ops, y, alpha):
 PENALIZED_TANH = Kernel(
     _penalized_tanh,
     x=Kernel(
-        _penalized_tanh_slope, x=_penalized_tanh_curvature, alpha=_penalized_tanh_slope_by_alpha
+        _penalized_tanh_slope,
+        x=Kernel(_penalized_tanh_curvature, smooth=_smooth_penalized_tanh_curvature),
+        alpha=_penalized_tanh_slope_by_alpha,
     ),
     alpha=Kernel(_penalized_tanh_by_alpha, x=_penalized_tanh_slope_by_alpha),
     output=FromOutput(_penalized_tanh_slope_from_output),
@@ -330,7 +336,7 @@ def _sqnl_slope(ops, x):
 
 def _sqnl_curvature(ops, x):
     return jnp.where(
-        (ops.absolute(x) < 2) & (x != 0), ops.with_sign(jnp.full_like(x, 0.5), -x), 0.0
+        (ops.absolute(x) < 2) & (x != 0), -ops.with_sign(jnp.full_like(x, 0.5), x), 0.0
     )
 
 
