@@ -173,6 +173,11 @@ class XlaOps:
         minus = _expm1(v)
         return minus if low is None else minus + (1 + minus) * short_expm1(low)
 
+    @staticmethod
+    def short_expm1(x: Array) -> Array:
+        """exp(x) - 1 for abs(x) < 0.07."""
+        return short_expm1(x)
+
     @classmethod
     def exp_and_expm1(
         cls, v: Array, low: Array | None = None, *, lift: int = 0
@@ -371,6 +376,10 @@ class SmoothOps(XlaOps):
     @classmethod
     def expm1(cls, v: Array, low: Array | None = None) -> Array:
         return cls._expm1(v, low)
+
+    @classmethod
+    def short_expm1(cls, x: Array) -> Array:
+        return cls._expm1(x, None)
 
     @staticmethod
     @closed(lambda t, x: 4 * SmoothOps.logistic_density(SmoothOps.reach(2 * x)) * DROP)

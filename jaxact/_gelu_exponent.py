@@ -10,7 +10,7 @@ from fractions import Fraction
 import jax.numpy as jnp
 from jax import Array
 
-from ._arithmetic import DROP, LIFT, XlaOps, polynomial, short_expm1
+from ._arithmetic import DROP, LIFT, XlaOps, polynomial
 
 _C = 2 * Fraction("0.797884560802865355879892119868763736951717262329869315331852")
 _K = _C * Fraction("0.044715")
@@ -65,7 +65,7 @@ def root_decay(ops, a: Array) -> tuple[Array, Array]:
     """h and c with h^2 c = exp(-z): c is near 1, and h is 0 where its square has vanished."""
     limit = farthest_root(a)
     high, low = exponent(ops, ops.at_most(a, limit))
-    return jnp.where(a > limit, 0.0, ops.exp(-0.5 * high)), 1 + short_expm1(-low)
+    return jnp.where(a > limit, 0.0, ops.exp(-0.5 * high)), 1 + ops.short_expm1(-low)
 
 
 def farthest_root(x: Array) -> float:

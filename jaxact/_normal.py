@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from ._arithmetic import DROP, LIFT, XlaOps, polynomial, short_expm1
+from ._arithmetic import DROP, LIFT, XlaOps, polynomial
 
 # where the slope of x * P(Z < x) vanishes: abs(x), in two parts per dtype
 _ROOT = {
@@ -85,7 +85,7 @@ def root_density(ops, a: Array) -> tuple[Array, Array]:
     """h and c with h^2 c = exp(-a^2/2): c is near 1, and h is 0 where its square has vanished."""
     limit = farthest_root(a)
     high, low = _half_square(ops, ops.at_most(a, limit))
-    return jnp.where(a > limit, 0.0, ops.exp(-0.5 * high)), 1 + short_expm1(-low)
+    return jnp.where(a > limit, 0.0, ops.exp(-0.5 * high)), 1 + ops.short_expm1(-low)
 
 
 def farthest_root(x: Array) -> float:

@@ -264,8 +264,10 @@ def selu(x: ArrayLike) -> Array:
 
 
 def _selu(ops, x):
-    # With the sum the largest numbers overflow where they should, and no earlier.
-    return jnp.where(x > 0, x + (_SCALE - 1) * x, _SCALE * _ALPHA * _expm1_below(ops, x))
+    # With the sum the largest numbers overflow where they should, and no earlier; but a part of
+    # the least ones would be flushed.
+    above = jnp.where(x < 1, _SCALE * x, x + (_SCALE - 1) * x)
+    return jnp.where(x > 0, above, _SCALE * _ALPHA * _expm1_below(ops, x))
 
 
 def _selu_slope(ops, x):

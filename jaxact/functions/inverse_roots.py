@@ -73,9 +73,7 @@ def _square_plus_one(x, alpha):
 
 def _above_one(ops, x, alpha):
     """The same, but more than 1: on which side of ties of 16 bits results lie must not be lost."""
-    return ops.rounded_to_at_least(
-        _square_plus_one(x, alpha), 1 + float(jnp.finfo(x.dtype).eps)
-    )
+    return ops.rounded_to_at_least(_square_plus_one(x, alpha), 1 + float(jnp.finfo(x.dtype).eps))
 
 
 def _isru(ops, x, alpha):

@@ -324,7 +324,6 @@ _BEND = {
 
 SNAKE = Kernel(
     _snake,
-    
     x=Kernel(
         _snake_slope,
         x=Kernel(_snake_curvature, smooth=_smooth_snake_curvature, x=_snake_third),

@@ -343,7 +343,8 @@ def _smooth_quick_gelu_curvature(ops, x):
     return _smooth_swish_curvature(ops, x, _SHARPNESS)
 
 
-QUICK_GELU = Kernel(_quick_gelu, 
+QUICK_GELU = Kernel(
+    _quick_gelu,
     x=Kernel(
         _quick_gelu_slope, x=Kernel(_quick_gelu_curvature, smooth=_smooth_quick_gelu_curvature)
     ),

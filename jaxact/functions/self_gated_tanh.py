@@ -210,9 +210,7 @@ def _smooth_gate(y, low):
 
 
 @closed(
-    lambda s, y, low: (
-        s * (SmoothOps.sigmoid(-y) - 2 * _smooth_gate(y, low) * SmoothOps.sigmoid(y))
-    )
+    lambda s, y, low: s * (SmoothOps.sigmoid(-y) - 2 * _smooth_gate(y, low) * SmoothOps.sigmoid(y))
 )
 def _smooth_gate_slope(y, low):
     """2^LIFT times the slope of that."""

@@ -385,6 +385,7 @@ _BEND = {
     ),
 }
 
+
 @closed(lambda y, x: 0.5 * y * _smooth_rate(x))
 def _smooth_sqrt_softplus(x):
     return _sqrt_softplus(XlaOps, x)
