@@ -174,9 +174,10 @@ def _smish_divisor(e, up):
 def _smish(ops, x):
     near = ops.reach(x)
     gate, up = ops.decay(near), x >= 0
-    d = _smish_divisor(gate.e, up)
-    above, below = x * ((3 + 2 * gate.e) / d), near * gate.lifted * (2 + 3 * gate.e) / d * DROP
-    return jnp.where(up, above, below)
+    t = jnp.where(up, 3 + 2 * gate.e, 2 + 3 * gate.e)
+    rest = jnp.where(up, 1.0, gate.e)
+    half = t / (t * t + rest * rest)  # of which t's own error is nearly lost again
+    return jnp.where(up, x * (2 * half), near * gate.lifted * half * (2 * DROP))
 
 
 def _smish_slope(ops, x):
@@ -194,7 +195,16 @@ def _smish_curvature(ops, x):
     e, d = gate.e, _smish_divisor(gate.e, up)
     forwards = (4 + 2 * near, 24 + 6 * near, 54 - 3 * near, 54 - 18 * near, 20 - 10 * near)
     curvature = jnp.where(up, polynomial(e, *forwards), polynomial(e, *reversed(forwards)))
-    return 4 * gate.lifted * curvature / (d * (d * d)) * DROP
+    curvature = 4 * gate.lifted * curvature / (d * (d * d)) * DROP
+    for low, high in ((-3.0, -2.0), (2.0, 3.0)):
+        curvature = beside_root(_exact_smish_curvature, low, high, 0.15)(ops, x, curvature)
+    return curvature
+
+
+def _exact_smish_curvature(x):
+    w = x.exp()
+    rising = 4 + 2 * x + w * (24 + 6 * x + w * (54 - 3 * x + w * (54 - 18 * x + w * (20 - 10 * x))))
+    return 4 * w * rising / (2 + w * (6 + 5 * w)) ** 3
 
 
 @curvature_of_gated

@@ -335,7 +335,7 @@ def _beta_mish_slope(ops, x, beta):
     slope = jnp.where(g.closed, above, below * DROP)
     if not isinstance(beta, float):
         return slope
-    reach = 0.25 / max(1.0, 0.3 * beta)
+    reach = 0.375 / max(1.0, 0.3 * beta)
     return beside_root(_exact_beta_mish_slope, -0.1 / beta, -2 - 2 / beta, reach, beta)(
         ops, x, slope
     )

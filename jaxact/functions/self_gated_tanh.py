@@ -10,6 +10,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._arithmetic import DROP, LIFT, SmoothOps, XlaOps, closed, curvature_of_gated, polynomial
+from .._beside_roots import beside_root
 from .._catalog import activation
 from .._derivatives import Kernel
 from .self_gated_logistic import lowest_value
@@ -198,7 +199,17 @@ def _movement(ops, x, beta) -> _Movement:
 
 def _mila_curvature(ops, x, beta):
     g = _movement(ops, x, beta)
-    return 4 * g.times(g.c * g.cubic(2, g.x) / (g.d * (g.d * g.d))) * DROP
+    curvature = 4 * g.times(g.c * g.cubic(2, g.x) / (g.d * (g.d * g.d))) * DROP
+    if not (isinstance(beta, float) and abs(beta) <= 2):
+        return curvature
+    beside = beside_root(_exact_mila_curvature, -beta, 4 - beta, 0.15, beta)
+    return beside(ops, x, curvature)
+
+
+def _exact_mila_curvature(x, beta):
+    w = (x + beta).exp()
+    d = 2 + w * (2 + w)
+    return 4 * w * (2 * (1 + w) * d + x * (2 + w * (2 - w * (3 + 2 * w)))) / d**3
 
 
 @closed(lambda g, y, low: _smooth_gate_slope(y, low) * DROP)
