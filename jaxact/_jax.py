@@ -27,6 +27,7 @@ from jax.extend.core import (
 from jax.extend.core.primitives import (
     cond_p as cond_p,  # reports enter its branches
     custom_jvp_call_p as custom_jvp_call_p,  # a function of somebody with a rule: an activation?
+    custom_vjp_call_p as custom_vjp_call_p,  # reports enter it, and leave its rule
     jit_p as jit_p,  # a call: ours are known by it, others are written out
     remat_p as remat_p,  # reports enter what is recomputed
     scan_p as scan_p,  # reports enter loops, round by round
@@ -131,6 +132,11 @@ def varying_alike(*operands: Array) -> list[Array]:
 def function_name(jaxpr: Jaxpr) -> str:
     """The name of the function that was traced, or nothing."""
     return getattr(jaxpr.debug_info, "func_name", "")
+
+
+def function_source(jaxpr: Jaxpr) -> str:
+    """Where the function that was traced is written: its name and its file."""
+    return getattr(jaxpr.debug_info, "func_src_info", None) or ""
 
 
 def scopes(equation: JaxprEqn) -> tuple[str, ...]:

@@ -1,10 +1,15 @@
 """Models as pure functions of their parameters, with the names of their layers in the trace."""
 
 import contextlib
+import functools
+import inspect
+import types
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from flax import linen, nnx
 
 from ._reports import keys
@@ -21,12 +26,16 @@ class Model(NamedTuple):
         others: what is not: statistics, streams of random numbers.
         restored: makes the model again, while a context lasts in which its layers are named.
         layer: the name of the layer that a scope belongs to; None if it is outside of the model.
+        key: tells models of one structure: what is compiled for one serves the others.
+        function: the model, if it is a function and has no parameters that are known.
     """
 
     parameters: Any
     others: Any
     restored: Callable[[Any, Any], contextlib.AbstractContextManager[Any]]
     layer: Callable[[tuple[str, ...]], str | None]
+    key: Any
+    function: Any = None
 
     def owners(self) -> set[str]:
         """The names of all layers that have parameters, themselves or within."""
@@ -41,6 +50,66 @@ class Model(NamedTuple):
                 return function(model, batch)
 
         return pure
+
+
+class _Code(NamedTuple):
+    """A function by what it does: a lambda that is written in a loop is one function."""
+
+    code: Any
+    given: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """The key of what never changes: of functions, and of what they are given.
+
+        Raises:
+            TypeError: if it may change, as a model may that a function closes over.
+        """
+        value = inspect.unwrap(value) if callable(value) else value
+        if isinstance(value, tuple):
+            return tuple(map(cls.of, value))
+        if isinstance(value, functools.partial):
+            given = tuple(sorted(value.keywords.items()))
+            return "partial", cls.of(value.func), cls.of(value.args), cls.of(given)
+        if isinstance(value, types.FunctionType):
+            if (value.__module__ or "").partition(".")[0] in ("jax", "jaxact", "flax", "optax"):
+                return value
+            cells = tuple(cell.cell_contents for cell in value.__closure__ or ())
+            names = [name for name in value.__code__.co_names if name in value.__globals__]
+            used = tuple(value.__globals__[name] for name in names)
+            kept = (value.__defaults__, *(value.__kwdefaults__ or {}).values())
+            return cls(value.__code__, tuple(map(cls.of, (*cells, *used, *kept))))
+        fixed = (str, bytes, int, float, complex, types.ModuleType, types.BuiltinFunctionType)
+        if value is None or isinstance(value, (*fixed, type, np.dtype, linen.Module)):
+            return type(value), value
+        raise TypeError(f"a {type(value).__name__} may change")
+
+
+_compiled: OrderedDict[Any, Any] = OrderedDict()
+_REMEMBERED = 32
+
+
+def compiled(make: Callable[..., Any], parts: Model, function: Any, *settings: Any) -> Any:
+    """`make(parts, function, *settings)`, once for all models of one structure.
+
+    What holds arrays, as a function that closes over weights may, is not remembered.
+    """
+    try:
+        own = None if parts.function is None else _Code.of(parts.function)
+        structure = jax.tree.structure(parts.parameters)
+        key = make, parts.key, own, _Code.of(function), structure, settings
+        found = _compiled.get(key)
+    except (TypeError, ValueError):  # it may change, or cannot be told from others
+        return make(parts, function, *settings)
+    if found is None:
+        names = jax.tree.map(lambda _: 0, parts.parameters)
+        found = _compiled[key] = make(
+            parts._replace(parameters=names, others=None), function, *settings
+        )
+        if len(_compiled) > _REMEMBERED:
+            _compiled.popitem(last=False)
+    _compiled.move_to_end(key)
+    return found
 
 
 def disassemble(model: Any, where: str) -> Model:
@@ -64,15 +133,16 @@ def disassemble(model: Any, where: str) -> Model:
 def _other(model: Any) -> Model:
     if callable(model):
         restored = lambda parameters, others: contextlib.nullcontext(model)
-        return Model((), (), restored, "/".join)
+        return Model((), (), restored, "/".join, "function", model)
     restored = lambda parameters, others: contextlib.nullcontext(parameters)
-    return Model(model, (), restored, "/".join)
+    return Model(model, (), restored, "/".join, "pytree")
 
 
 def _linen(model: linen.Module) -> Model:
     bound: Any = model.scope
     module, variables = model.unbind()
     rngs = {name: rng.as_jax_rng() for name, rng in bound.rngs.items()}
+    mutable = bound.mutable  # not the scope itself, which holds arrays
     parameters = variables.get("params", {})
     others = {name: value for name, value in variables.items() if name != "params"}
     root = module.name or type(module).__name__
@@ -80,7 +150,7 @@ def _linen(model: linen.Module) -> Model:
     @contextlib.contextmanager
     def restored(parameters: Any, others: Any) -> Iterator[Any]:
         variables, rngs = others
-        yield module.bind({"params": parameters, **variables}, rngs=rngs, mutable=bound.mutable)
+        yield module.bind({"params": parameters, **variables}, rngs=rngs, mutable=mutable)
 
     def layer(scope: tuple[str, ...]) -> str | None:
         if not scope or scope[0].partition(".")[0] != root:
@@ -88,7 +158,7 @@ def _linen(model: linen.Module) -> Model:
         names = [name.partition(".")[0] for name in scope[1:]]  # without the method
         return "/".join(a for a, b in zip(names, [None, *names], strict=False) if a != b)
 
-    return Model(parameters, (others, rngs), restored, layer)
+    return Model(parameters, (others, rngs), restored, layer, (module, repr(mutable)))
 
 
 def _nnx(model: nnx.Module) -> Model:
@@ -111,7 +181,7 @@ def _nnx(model: nnx.Module) -> Model:
         marked = [name for name in scope if name.startswith(_MARK)]
         return marked[-1].removeprefix(_MARK).replace(".", "/") if marked else None
 
-    return Model(parameters, others, restored, layer)
+    return Model(parameters, others, restored, layer, graphdef)
 
 
 @contextlib.contextmanager

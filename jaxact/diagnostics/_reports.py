@@ -6,6 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from ..tracing.programs import Site
 
 
@@ -19,6 +22,41 @@ class Report:
     def to_json(self, **options: Any) -> str:
         """The dictionary as JSON; options are those of `json.dumps`."""
         return json.dumps(_finite(self.to_dict()), **{"allow_nan": False, **options})
+
+
+def require_type(value: Any, kind: type | tuple[type, ...], where: str, name: str) -> None:
+    """Refuses what is of another type.
+
+    Raises:
+        TypeError: that names the argument.
+    """
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        raise TypeError(
+            f"jaxact.diagnostics.{where}: {name} is a {type(value).__name__}, but must be "
+            f"{' or '.join(k.__name__ for k in kinds)}"
+        )
+
+
+def require_data(batch: Any, where: str) -> None:
+    """Refuses a batch without data.
+
+    Raises:
+        TypeError: if something in it is no array.
+        ValueError: if there is nothing in it.
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(batch)
+    if not leaves:
+        raise ValueError(f"{where} holds no array: pass data")
+    for path, leaf in leaves:
+        name = f"{where}{jax.tree_util.keystr(path)}"
+        try:
+            shape = jnp.shape(leaf)
+            jnp.result_type(leaf)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} is a {type(leaf).__name__}, but must be an array") from None
+        if 0 in shape:
+            raise ValueError(f"{name} is empty, of shape {shape}: pass at least one example")
 
 
 def _finite(value: Any) -> Any:

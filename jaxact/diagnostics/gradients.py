@@ -10,24 +10,29 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from .._jax import Tracer, scan_p
 from ..tracing.programs import Program, Site, Variable, scan_carry
 from ..tracing.running import run, trace
-from ._models import Model, disassemble
-from ._reports import Report, keys, names, numbered, unrolled
+from ._models import Model, compiled, disassemble
+from ._reports import Report, keys, names, numbered, require_data, unrolled
+from .roles import Flow, Role, roles
 
 VANISHING = 1e-2  # of the signal at the last layer, left at the first
 EXPLODING = 1e2
+BOTTLENECK = 1e-3  # of the signals at both ends; and where signals have other ways around, too
+FORGOTTEN = 1e-4  # over time, in a cell whose gates may open yet
+FITTED = 1e-4  # by how much the loss changes if the weights of a layer double
 
 Verdict = Literal["vanishing", "healthy", "exploding"]
+Cause = Literal["", "zero weights", "a dead layer", "a constant loss", "a fitted model"]
 
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=("norm", "largest", "nonfinite", "nonfinite_values"),
-    meta_fields=("layer", "activation"),
+    data_fields=("norm", "largest", "nonfinite", "nonfinite_values", "runs", "slope"),
+    meta_fields=("layer", "activation", "role", "bypassed", "over_time"),
 )
 @dataclasses.dataclass(frozen=True)
 class Signal:
@@ -36,18 +41,33 @@ class Signal:
     Attributes:
         layer: where the activation is called: the path of the module.
         activation: its name.
+        role: what it does there, as in a unit report.
+        bypassed: whether the data have other ways around it: a skip, or a branch in parallel.
+        over_time: whether it is in a loop over steps, of time say.
         norm: of the gradient; within loops over time one for each step, as they are executed.
         largest: the largest magnitude in it, likewise.
         nonfinite: how many of its numbers are not finite, likewise.
         nonfinite_values: how many values of the activation are not finite.
+        runs: how often it was executed.
+        slope: the largest magnitude of its slope.
     """
 
     layer: str
     activation: str
+    role: Role
+    bypassed: bool
+    over_time: bool
     norm: Array
     largest: Array
     nonfinite: Array
     nonfinite_values: Array
+    runs: Array
+    slope: Array
+
+    @property
+    def ran(self) -> bool:
+        """Whether it was executed at all: a branch may not have been."""
+        return bool(np.any(self.runs))
 
     @property
     def total(self) -> float:
@@ -111,6 +131,23 @@ class GradientReport(Report):
         return self._judge()[1]
 
     @property
+    def cause(self) -> Cause:
+        """Why gradients are 0, if they are at more than a layer, or why they say nothing."""
+        return self._cause()[0]
+
+    @property
+    def over(self) -> Literal["", "depth", "time"]:
+        """Along what gradients vanish or explode."""
+        return self._judge()[2]
+
+    @property
+    def recurrent(self) -> Literal["", "plain", "gated"]:
+        """Whether there is a loop over time, and whether a gate decides what it keeps."""
+        gated = any(signal.role == "forget gate" for signal in self.signals)
+        looped = any(signal.over_time for signal in self.signals)
+        return "gated" if gated else "plain" if looped else ""
+
+    @property
     def ratio(self) -> float:
         """What is left of the signal at the first activation, of that at the last.
 
@@ -123,8 +160,8 @@ class GradientReport(Report):
     @property
     def factors(self) -> list[float]:
         """By how much each layer multiplies the signal on its way back: one less than signals."""
-        norms = [signal.total for signal in self.signals]
-        return [_ratio(*pair) for pair in itertools.pairwise(norms)]
+        norms = [signal.total for signal in self.signals if signal.ran]
+        return [_ratio(a, b) for a, b in itertools.pairwise(norms)]
 
     @property
     def over_time(self) -> dict[str, float]:
@@ -132,6 +169,8 @@ class GradientReport(Report):
         steps: dict[str, np.ndarray] = {}
         for signal in self.signals:
             squares = np.ravel(signal.norm).astype(np.float64) ** 2
+            if not signal.ran or not signal.over_time:
+                continue
             if squares.size > 1 and np.size(steps.get(signal.layer, squares)) == squares.size:
                 steps[signal.layer] = steps.get(signal.layer, 0) + squares
         return {layer: _ratio(s[0], s[-1]) ** 0.5 for layer, s in steps.items()}
@@ -157,6 +196,9 @@ class GradientReport(Report):
         return {
             "verdict": self.verdict,
             "reason": self.reason,
+            "cause": self.cause,
+            "over": self.over,
+            "recurrent": self.recurrent,
             "loss": float(self.loss),
             "ratio": self.ratio,
             "over_time": self.over_time,
@@ -165,6 +207,9 @@ class GradientReport(Report):
                 {
                     "layer": signal.layer,
                     "activation": signal.activation,
+                    "role": signal.role,
+                    "ran": signal.ran,
+                    "bypassed": signal.bypassed,
                     "norm": signal.total,
                     "largest": float(np.max(signal.largest)),
                     "by_step": np.ravel(signal.norm).tolist(),
@@ -192,11 +237,15 @@ class GradientReport(Report):
             found[f"{prefix}/{gradient.layer or 'model'}/norm"] = float(gradient.norm)
         return found
 
-    def table(self) -> Any:
-        """A table for `rich.print`."""
+    def table(self, top: int | None = None) -> Any:
+        """A table for `rich.print`, of 80 columns.
+
+        Args:
+            top: how many signals and how many layers to show, the weakest; by default all.
+        """
         from ._tables import gradient_table
 
-        return gradient_table(self)
+        return gradient_table(self, top)
 
     def plot(self) -> Any:
         """A matplotlib figure: the norms of signals and of gradients, layer by layer."""
@@ -204,34 +253,131 @@ class GradientReport(Report):
 
         return gradient_figure(self)
 
+    def _path(self) -> list[Signal]:
+        """The signals to compare, in order of execution."""
+        ran = [signal for signal in self.signals if signal.ran]
+        units = [signal for signal in ran if signal.role == "unit"]
+        return units if len(units) > 1 else ran
+
     def _norms(self) -> list[float]:
-        signals = [signal.total for signal in self.signals]
+        signals = [signal.total for signal in self._path()]
         return signals if len(signals) > 1 else [float(g.norm) for g in self.gradients]
 
-    def _judge(self) -> tuple[Verdict, str]:
+    def _cause(self) -> tuple[Cause, str]:
+        """Why gradients are 0, or too small to say anything; and in which layer."""
+        norms = [float(g.norm) for g in self.gradients]
+        if not self.gradients:
+            return "", ""
+        loss = abs(float(self.loss))
+        if any(norms):
+            moves = max(float(g.norm) * float(g.weight_norm) for g in self.gradients)
+            if moves < FITTED and max(norms) < FITTED and loss < FITTED:
+                return "a fitted model", ""
+        silent = [g for g in self.gradients if float(g.norm) == 0]
+        if not silent and all(s.total for s in self._path()):
+            return "", ""
+        # The last layer without weights that stops all signals before it.
+        zero = [g for g in self.gradients if float(g.weight_norm) == 0 and float(g.norm) > 0]
+        dead = [s for s in self._path() if float(np.max(s.slope)) == 0]
+        if not any(norms):
+            if dead:
+                return "a dead layer", _called(dead[-1])
+            return ("a fitted model" if loss < FITTED else "a constant loss"), ""
+        if zero and any(s.total == 0 for s in self._path()):
+            return "zero weights", zero[-1].layer or "the model"
+        if dead and any(s.total == 0 for s in self._path()):
+            return "a dead layer", _called(dead[-1])
+        return "", ""
+
+    def _judge(self) -> tuple[Verdict, str, Literal["", "depth", "time"]]:
         where = self.first_nonfinite
         if where is not None:
-            return "exploding", f"{where} is the first that is not finite"
-        norms, ratio = self._norms(), self.ratio
+            return "exploding", f"{where} is the first that is not finite", "depth"
+        cause, layer = self._cause()
+        norms = self._norms()
+        if cause == "a dead layer":
+            weights = [float(g.norm) for g in self.gradients]
+            arrives = "anywhere: all norms are 0"
+            if any(weights):
+                arrives = f"at {weights.count(0)} of {len(weights)} layers"
+            return "vanishing", f"no gradient arrives {arrives}, as {layer} is dead", "depth"
+        if cause == "a constant loss":
+            reason = f"no gradient arrives anywhere: the loss, {float(self.loss):.3g}, is constant"
+            return "vanishing", reason, "depth"
+        if cause == "a fitted model":
+            largest = max(float(g.norm) for g in self.gradients)
+            reason = f"the model is fitted: the loss is {float(self.loss):.2g}, and the largest "
+            return "healthy", f"{reason}gradient {largest:.2g}, which say nothing", ""
+        if cause == "zero weights":
+            reason = (
+                f"the weights of {layer} are 0, so that no gradient passes them yet: report again "
+                "after a step"
+            )
+            path = [signal for signal in self._path() if signal.total]
+            if len(path) > 1:
+                verdict, why = self._around(path, [signal.total for signal in path])
+                return (
+                    verdict,
+                    f"{reason}; elsewhere {why}",
+                    "depth" if verdict != "healthy" else "",
+                )
+            return "healthy", reason, ""
         if not any(norms):
-            return "vanishing", "no gradient arrives anywhere: all norms are 0"
-        verdict = _verdict(ratio)
+            return "vanishing", "no gradient arrives anywhere: all norms are 0", "depth"
+        verdict, reason = self._over_depth(norms)
+        if verdict != "healthy":
+            return verdict, reason, "depth"
+        limit = FORGOTTEN if self.recurrent == "gated" else VANISHING
+        for layer, over_time in self.over_time.items():
+            verdict = "vanishing" if over_time < limit else "healthy"
+            verdict = "exploding" if over_time > EXPLODING else verdict
+            if verdict != "healthy":
+                reason = (
+                    f"signals in {layer or 'the model'} at the first step of time are "
+                    f"{over_time:.2g} of those at the last (vanishing below {limit:g}, exploding "
+                    f"above {EXPLODING:g})"
+                )
+                return verdict, reason, "time"
+        return "healthy", reason, ""
+
+    def _over_depth(self, norms: list[float]) -> tuple[Verdict, str]:
+        path = self._path()
+        if len(path) > 1 and any(signal.bypassed for signal in path):
+            return self._around(path, norms)
+        ratio = self.ratio
         steps = max(1, len(norms) - 1)
         factor = ratio ** (1 / steps) if 0 < ratio < math.inf else ratio
-        what = "signals" if len(self.signals) > 1 else "gradients by the parameters"
+        what = "signals" if len(path) > 1 else "gradients by the parameters"
         reason = (
             f"{what}: norm {norms[0]:.2g} at the first layer, {norms[-1]:.2g} at the last; each of "
             f"{steps} steps back multiplies it by {factor:.2g} on average, all of them by "
-            f"{ratio:.2g}"
+            f"{ratio:.2g} (vanishing below {VANISHING:g}, exploding above {EXPLODING:g})"
         )
-        for layer, over_time in self.over_time.items():
-            if verdict == "healthy" and _verdict(over_time) != "healthy":
-                verdict = _verdict(over_time)
-                reason = (
-                    f"signals in {layer or 'the model'} at the first step of time are "
-                    f"{over_time:.2g} of those at the last"
-                )
-        return verdict, f"{reason} (vanishing below {VANISHING:g}, exploding above {EXPLODING:g})"
+        weakest = int(np.argmin(norms))
+        if len(path) > 1 and norms[weakest] < BOTTLENECK * min(norms[0], norms[-1]):
+            return "vanishing", (
+                f"a bottleneck at {_called(path[weakest])}: its signal, {norms[weakest]:.2g}, is "
+                f"below {BOTTLENECK:g} of those at both ends, {norms[0]:.2g} and {norms[-1]:.2g}"
+            )
+        return _verdict(ratio), reason
+
+    def _around(self, path: list[Signal], norms: list[float]) -> tuple[Verdict, str]:
+        """Where signals have ways around: the extremes, and the first third against the last."""
+        low, high = int(np.argmin(norms)), int(np.argmax(norms))
+        reason = (
+            f"signals have ways around: the lowest norm is {norms[low]:.2g} at "
+            f"{_called(path[low])}, the highest {norms[high]:.2g} at {_called(path[high])}"
+        )
+        third = max(1, len(norms) // 3)
+        ratio = _ratio(max(norms[:third]), max(norms[-third:]))
+        verdict: Verdict = "healthy"
+        if ratio < BOTTLENECK:
+            verdict = "vanishing"
+        elif ratio > 1 / BOTTLENECK:
+            verdict = "exploding"
+        if verdict != "healthy":
+            reason += f"; the largest of the first third is {ratio:.2g} of that of the last"
+        return verdict, reason
 
 
 def gradient_report(loss: Callable[[Any, Any], Any], model: Any, batch: Any) -> GradientReport:
@@ -248,10 +394,12 @@ def gradient_report(loss: Callable[[Any, Any], Any], model: Any, batch: Any) -> 
         each activation. Numbers that are not finite are findings, reported with the first layer
         where they arise.
 
+    A second report on the same model, loss and shapes compiles nothing.
+
     Raises:
-        TypeError: if the loss is no single real number.
-        ValueError: if the model has no parameters or no activation, if the batch holds what is not
-            finite, or if a module of Linen is not bound.
+        TypeError: if the loss is no function, or no single real number.
+        ValueError: if the model has no parameters or no activation, if the batch is empty or holds
+            what is not finite, or if a module of Linen is not bound.
 
     Example:
         >>> rngs = nnx.Rngs(0)
@@ -261,15 +409,22 @@ def gradient_report(loss: Callable[[Any, Any], Any], model: Any, batch: Any) -> 
         >>> jaxact.diagnostics.gradient_report(loss, model, jnp.ones((4, 8))).verdict
         'vanishing'
     """
+    where = "jaxact.diagnostics.gradient_report"
+    if not callable(loss):
+        raise TypeError(f"{where}: loss is {loss!r}, but must be a function of model and batch")
     parts = disassemble(model, "gradient_report")
     if not jax.tree.leaves(parts.parameters):
         raise ValueError(
-            "jaxact.diagnostics.gradient_report: model has no parameters: pass a module, or a "
-            "pytree of parameters that the loss takes"
+            f"{where}: model has no parameters: pass a module, or a pytree of parameters that the "
+            "loss takes"
         )
+    require_data(batch, f"{where}: batch")
     _require_finite(batch)
-    _require_number(jax.eval_shape(parts.pure(loss), parts.parameters, parts.others, batch))
-    return jax.jit(functools.partial(_report, parts, loss))(parts.parameters, parts.others, batch)
+    return compiled(_program, parts, loss)(parts.parameters, parts.others, batch)
+
+
+def _program(parts: Model, loss: Callable[[Any, Any], Any]) -> Callable[..., GradientReport]:
+    return jax.jit(functools.partial(_report, parts, loss))
 
 
 def _require_number(value: Any) -> None:
@@ -297,17 +452,20 @@ def _require_finite(batch: Any) -> None:
 
 
 def _report(parts: Model, loss, parameters: Any, others: Any, batch: Any) -> GradientReport:
-    program, flat, _ = trace(parts.pure(loss), (parameters, others, batch), (2,))
-    inside = lambda site: parts.layer(site.scope) is not None
-    sites = [site for site in program.all_sites() if inside(site)]
+    arguments = parameters, others, batch
+    _require_number(jax.eval_shape(parts.pure(loss), *arguments))
+    program, flat, _ = trace(parts.pure(loss), arguments, (2,))
+    sites = [site for site in program.all_sites() if _is_seen(site, parts)]
     if not sites:
         raise ValueError(
             "jaxact.diagnostics.gradient_report: no activation was found in the model: call "
             "functions of jaxact or jax.nn in it, or declare yours with @jaxact.activation and jit "
             "it; without one, gradients are products of weights alone"
         )
+    flow = Flow(program)
+    found, bypassed = roles(program, flow), flow.bypassed()
     leaves = jax.tree.leaves(parameters)
-    learned = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    learned = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
 
     def total(learned_leaves, probes):
         arguments = list(flat)
@@ -317,24 +475,42 @@ def _report(parts: Model, loss, parameters: Any, others: Any, batch: Any) -> Gra
         return value, [readings[site] for site in sites]
 
     probes = [None if _open(site) else jnp.zeros((*_lengths(site), 3)) for site in sites]
-    (value, counts), (gradients, stats) = jax.value_and_grad(total, (0, 1), has_aux=True)(
+    (value, seen), (gradients, stats) = jax.value_and_grad(total, (0, 1), has_aux=True)(
         [leaves[i] for i in learned], probes
     )
     named = dict(zip(sites, names(sites, parts.layer, parts.owners()), strict=True))
     stats_of = dict(zip(sites, stats, strict=True))
-    counts_of = dict(zip(sites, counts, strict=True))
+    seen_of = dict(zip(sites, seen, strict=True))
     signals = []
     for site, index in unrolled([site for site in sites if not _open(site)]):
         layer, activation = named[site]
         norm, largest, nonfinite = jnp.moveaxis(_by_round(site, stats_of[site])[index], -1, 0)
-        count, layer = counts_of[site][index], numbered(layer, index)
-        signals.append(Signal(layer, activation, norm, largest, nonfinite, count))
+        values = seen_of[site]
+        signals.append(
+            Signal(
+                layer=numbered(layer, index),
+                activation=activation,
+                role=found[site],
+                bypassed=site in bypassed,
+                over_time=any(loop.over == "steps" for loop in site.loops),
+                norm=norm,
+                largest=largest,
+                nonfinite=nonfinite,
+                **{name: value[index] for name, value in values.items()},
+            )
+        )
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(parameters)]
     entries = [
         (keys(paths[i]), program.inputs[i], leaves[i], gradient)
         for i, gradient in zip(learned, gradients, strict=True)
     ]
     return GradientReport(value, tuple(signals), tuple(_by_layer(program, entries)))
+
+
+def _is_seen(site: Site, parts: Model) -> bool:
+    """Whether it belongs to the model, and its gradient is the program's own."""
+    own_rule = any(loop.over == "rule" for loop in site.loops)
+    return parts.layer(site.scope) is not None and not own_rule
 
 
 # --- Signals -------------------------------------------------------------------------------------
@@ -367,14 +543,24 @@ def _safe_norm(numbers: Array, largest: Array) -> Array:
 
 
 class _Tap:
-    """The handler that reads gradients where they enter an activation, and counts bad values."""
+    """The handler that reads gradients where they enter an activation, and looks at its values."""
 
-    def __call__(self, site: Site, function, x: Array, probe: Any) -> tuple[Array, Array]:
-        y = function(x if probe is None else _tap(x, probe))
-        return y, jnp.sum(~jnp.isfinite(y), dtype=jnp.float32)
+    def __call__(self, site: Site, function, x: Array, probe: Any) -> tuple[Array, dict]:
+        x = x if probe is None else _tap(x, probe)
+        y = function(x)
+        _, slope = jax.jvp(function, (lax.stop_gradient(x),), (jnp.ones_like(x),))
+        return y, {
+            "nonfinite_values": jnp.sum(~jnp.isfinite(y), dtype=jnp.float32),
+            "runs": jnp.float32(1),
+            "slope": jnp.max(jnp.abs(lax.stop_gradient(slope)).astype(jnp.float32), initial=0),
+        }
 
-    def pool(self, readings: Array) -> Array:
-        return jnp.sum(readings, 0)
+    def watch(self, watch: Any, *values: Array) -> Any:
+        raise NotImplementedError  # nothing is watched here
+
+    def pool(self, readings: dict) -> dict:
+        maximum = {"slope": jnp.max(readings["slope"], 0)}
+        return {**{name: jnp.sum(value, 0) for name, value in readings.items()}, **maximum}
 
 
 def _open(site: Site) -> bool:
@@ -386,10 +572,21 @@ def _lengths(site: Site) -> tuple[int, ...]:
 
 
 def _by_round(site: Site, stat: Array) -> Array:
-    """The readings in order of execution, with axes of layers before those of steps."""
+    """The readings in order of execution, with axes of layers before those of steps.
+
+    Those of devices are taken together.
+    """
+    shared = [axis for axis, loop in enumerate(site.loops) if loop.over == "devices"]
+    for axis in reversed(shared):
+        norm, largest, nonfinite = jnp.moveaxis(stat, -1, 0)
+        parts = jnp.linalg.norm(norm, axis=axis), jnp.max(largest, axis), jnp.sum(nonfinite, axis)
+        stat = jnp.stack(parts, -1)
+    site = dataclasses.replace(
+        site, loops=tuple(loop for loop in site.loops if loop.over != "devices")
+    )
     for axis, loop in enumerate(site.loops):
         stat = jnp.flip(stat, axis) if loop.reverse else stat
-    layers = [axis for axis, loop in enumerate(site.loops) if loop.over == "layers"]
+    layers = [axis for axis, loop in enumerate(loops) if loop.over == "layers"]
     return jnp.moveaxis(stat, layers, range(len(layers)))
 
 

@@ -10,16 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from .._jax import (
+    ClosedJaxpr,
+    DebugInfo,
     Jaxpr,
     JaxprEqn,
     Literal as Inlined,
+    Var,
     cond_p,
+    custom_vjp_call_p,
+    jaxpr_as_fun,
     jit_p,
     remat_p,
     scan_p,
     scopes,
     while_p,
 )
+from .recognition import Match
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +69,18 @@ class Step:
     scope: tuple[str, ...]
     bodies: tuple[Program, ...] = ()
 
+    def evaluate(self, arguments: Sequence[Any]) -> list[Any]:
+        """Its results, as the function would have computed them."""
+        equation = self.equation
+        pairs = zip(equation.invars, arguments, strict=True)
+        given = {v: a for v, a in pairs if isinstance(v, Var)}
+        results = list(equation.outvars)
+        unnamed = DebugInfo(
+            "step", "step of jaxact.tracing", ("",) * len(given), ("",) * len(results)
+        )
+        single = Jaxpr((), list(given), results, [equation], equation.effects, unnamed)
+        return jaxpr_as_fun(ClosedJaxpr(single, ()))(*given.values())
+
     def is_(self, primitive: Any) -> bool:
         """Whether it is an application of the primitive."""
         return self.equation.primitive is primitive
@@ -72,12 +90,14 @@ class Loop(NamedTuple):
     """A loop around an activation.
 
     Attributes:
-        over: "layers", if each round has parameters of its own, or "steps", of time, say.
+        over: "layers", if each round has parameters of its own; "steps", of time, say; "devices",
+            of what each device does with its share; or "rule", once, inside a function whose
+            backward pass is written by hand.
         length: the number of rounds; None if it is not known when the function is traced.
         reverse: whether the last row is taken first.
     """
 
-    over: Literal["layers", "steps"]
+    over: Literal["layers", "steps", "devices", "rule"]
     length: int | None
     reverse: bool = False
 
@@ -94,6 +114,7 @@ class Site:
         end: what it gives.
         steps: that compute the end from the start.
         loops: around it, outermost first.
+        match: what its values say it is, if it was recognised by them.
     """
 
     activation: str
@@ -103,19 +124,43 @@ class Site:
     end: Variable
     steps: tuple[Step, ...]
     loops: tuple[Loop, ...]
+    match: Match | None = None
+
+
+@dataclass(eq=False)
+class Watch:
+    """A place where values are read, and nothing is done to them.
+
+    Attributes:
+        activation: what is read.
+        kind: for whoever reads it.
+        variables: whose values are read.
+        end: the variable that is computed last.
+        options: what else the reader needs, by name.
+        scope, sources, loops: as of a `Site`.
+    """
+
+    activation: str
+    kind: str
+    variables: tuple[Variable, ...]
+    end: Variable
+    options: dict[str, Any]
+    scope: tuple[str, ...]
+    sources: tuple[tuple[str, ...], ...]
+    loops: tuple[Loop, ...]
 
 
 @dataclass(eq=False, slots=True)
 class Program:
-    """Steps in order of execution, the activations found among them, and the loops around it."""
+    """Steps in order of execution, what was found among them, and the loops around it."""
 
     inputs: list[Variable]
     steps: list[Step]
     outputs: list[Atom]
-    sites: list[Site] = field(default_factory=list)
+    sites: list[Site | Watch] = field(default_factory=list)
     loops: tuple[Loop, ...] = ()
 
-    def all_sites(self) -> Iterator[Site]:
+    def all_sites(self) -> Iterator[Any]:
         """The activations of this program and of all bodies, in order of execution."""
         own = {site.end: site for site in self.sites}
         for step in self.steps:
@@ -175,14 +220,20 @@ def _inline(
 def _traces(equation: JaxprEqn) -> list[tuple[Jaxpr, Sequence[Any]]]:
     """The traces within a loop, a branch or what is recomputed, and what they close over."""
     parameters, primitive = equation.params, equation.primitive
-    if primitive is remat_p:
+    if primitive is remat_p or is_shard_map(equation):
         return [(parameters["jaxpr"], ())]
     closed = {
+        custom_vjp_call_p: lambda: [parameters["call_jaxpr"]],
         scan_p: lambda: [parameters["jaxpr"]],
         while_p: lambda: [parameters["body_jaxpr"]],
         cond_p: lambda: parameters["branches"],
     }.get(primitive, list)()
     return [(c.jaxpr, c.consts) for c in closed]
+
+
+def is_shard_map(equation: JaxprEqn) -> bool:
+    """Whether it is done by each device with its share of the data."""
+    return equation.primitive.name == "shard_map"
 
 
 def _living(steps: list[Step], outputs: Sequence[Atom]) -> list[Step]:
@@ -218,7 +269,7 @@ def _mark_step(step: Step, flags: list[bool]) -> list[bool]:
     if step.is_(cond_p):
         branches = [mark(body, flags[1:]) for body in step.bodies]
         return [flags[0] or any(branch) for branch in zip(*branches, strict=True)]
-    if step.is_(remat_p):
+    if step.bodies:
         return mark(step.bodies[0], flags)
     return [any(flags)] * len(step.outputs)
 

@@ -1,9 +1,11 @@
-"""Which activation of the catalogue a function is, judged by its values."""
+"""Which activation of the catalogue a function is, judged by its values and by its slopes."""
 
 import functools
+import inspect
 import math
+from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,58 +29,181 @@ _NUMPY = SimpleNamespace(
     number=float,
 )
 
+# What networks use as activations and no entry declares, for x and not for a multiple of it.
+_PLAIN = {
+    "sin": np.sin,
+    "cos": np.cos,
+    "gaussian": lambda x: np.exp(-(x**2)),
+    "arctan": np.arctan,
+    "abs": np.abs,
+    **{f"power {n}": functools.partial(lambda n, x: x**n, n) for n in (2, 3, 4)},
+}
 
-def same_values(values: np.ndarray, eps: float, *, parametric: bool = False) -> Entry | None:
-    """The elementwise activation that has these values at `POINTS`, if there is one.
+Setting = dict[str, Any]
+
+
+class Match(NamedTuple):
+    """What a function is.
+
+    Attributes:
+        activation: its name.
+        entry: what the catalogue says; None if it has no such activation.
+        setting: the parameters with which the values agree.
+    """
+
+    activation: str
+    entry: Entry | None
+    setting: Setting
+
+
+def match(values: np.ndarray, eps: float, *, parametric: bool = False) -> Match | None:
+    """The elementwise function that has these values at `POINTS`, if one is known.
 
     Args:
         values: those of the function.
-        eps: the rounding error of the dtype in which they were computed.
+        eps: the rounding error of the dtype of its constants.
         parametric: whether the function has a parameter, which was set to `UNKNOWN`.
     """
-    names, known = _known_values(parametric, len(CATALOG))
-    if not names or not np.isfinite(values).all():
+    if not np.isfinite(values).all() or _is_affine(values):
         return None
-    error = np.max(np.abs(known - values) / (1 + np.abs(known)), axis=1)
-    best = int(np.argmin(error))
-    return CATALOG[names[best]] if error[best] <= max(2e-4, 2 * eps) else None
+    known, rows = _known(parametric, len(CATALOG))
+    error = _error(rows, values)
+    allowed = _allowed(eps)
+    # Among equals the first: what is left of an unusual setting goes by the usual name.
+    best = int(np.argmin(np.where(error <= 1e-5, 0, error)))
+    if error[best] <= allowed:
+        return known[best]
+    if parametric:
+        return None
+    families, table = _families(len(CATALOG))
+    error = _error(table, values)
+    for index in np.argsort(error, kind="stable")[:3]:
+        found = _fitted(*families[index], values, allowed) if error[index] < 0.1 else None
+        if found is not None:
+            return found
+    return None
+
+
+def same_slopes(found: Match, slopes: np.ndarray, eps: float) -> bool:
+    """Whether the slopes of a function at `POINTS` are those of what its values say it is."""
+    h = 1e-6
+    values = functools.partial(_values, found.entry or found.activation, found.setting)
+    after, before = values(POINTS + h), values(POINTS - h)
+    if after is None or before is None:
+        return False
+    expected = (after - before) / (2 * h)
+    return bool(np.max(np.abs(slopes - expected) / (1 + np.abs(expected))) <= 5 * _allowed(eps))
+
+
+def gated(found: str) -> str:
+    """What a product of an array and this activation of another array is called."""
+    row = _values(CATALOG[found], dict(CATALOG[found].samples[0])) if found in CATALOG else None
+    for entry in CATALOG.values():
+        if entry.kind == "gate" and row is not None:
+            arrays = list(inspect.signature(entry.formula).parameters)[1:3]
+            given = {name: POINTS if name == "gate" else np.ones_like(POINTS) for name in arrays}
+            with np.errstate(all="ignore"):
+                product = entry.formula(_NUMPY, **given, **entry.samples[0])
+            if np.allclose(product, row, atol=1e-6):
+                return entry.name
+    return f"gated by {found}"
+
+
+# --- Rows of values ------------------------------------------------------------------------------
+
+
+def _allowed(eps: float) -> float:
+    return max(2e-4, 2 * eps)
+
+
+def _error(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.max(np.abs(rows - values) / (1 + np.abs(rows)), axis=1)
 
 
 @functools.lru_cache(maxsize=4)
-def _known_values(parametric: bool, _: int) -> tuple[list[str], np.ndarray]:
-    """Names of activations, and their values at `POINTS`; for a catalogue of the given size."""
-    names, rows = [], []
-    for entry in CATALOG.values():
-        if entry.kind != "elementwise":
-            continue
-        for setting in _settings(entry, parametric):
-            row = _values(entry, setting)
-            if row is not None and not _is_affine(row):
-                names.append(entry.name)
-                rows.append(row)
-    return names, np.array(rows)
-
-
-def _settings(entry: Entry, parametric: bool) -> list[dict[str, Any]]:
-    """The settings of parameters to recognise: the usual ones, or the one unknown parameter."""
-    usual = [*entry.samples, *({**entry.samples[0], **s} for s in entry.elsewhere.values())]
+def _known(parametric: bool, _: int) -> tuple[list[Match], np.ndarray]:
+    """What is known, and its values at `POINTS`; for a catalogue of the given size."""
+    found = []
+    for entry in _elementwise():
+        settings = _unknown_setting(entry) if parametric else usual_settings(entry)
+        found += [Match(entry.name, entry, setting) for setting in settings]
     if not parametric:
-        return [dict(setting) for setting in usual]
+        found += [Match(name, None, {}) for name in _PLAIN]
+    rows = [_values(m.entry or m.activation, m.setting) for m in found]
+    kept = [(m, row) for m, row in zip(found, rows, strict=True) if row is not None]
+    kept = [(m, row) for m, row in kept if not _is_affine(row)]
+    return [m for m, _ in kept], np.array([row for _, row in kept])
+
+
+def _elementwise() -> Iterator[Entry]:
+    return (entry for entry in CATALOG.values() if entry.kind == "elementwise")
+
+
+def usual_settings(entry: Entry) -> list[Setting]:
+    """The settings of parameters that the catalogue names, the typical one first."""
+    named = [*entry.samples, *({**entry.samples[0], **s} for s in entry.elsewhere.values())]
+    return [dict(setting) for setting in named]
+
+
+def _unknown_setting(entry: Entry) -> list[Setting]:
     (*names,) = entry.samples[0]
     return [{names[0]: UNKNOWN}] if len(names) == 1 else []
 
 
-def _values(entry: Entry, parameters: dict[str, Any]) -> np.ndarray | None:
+_GRID = np.concatenate([np.geomspace(1e-3, 30, 46), -np.geomspace(1e-3, 3, 12)])
+
+
+@functools.lru_cache(maxsize=2)
+def _families(_: int) -> tuple[list[tuple[Entry, str, float]], np.ndarray]:
+    """Functions of one number: the entry, its parameter, and a value; and rows at `POINTS`."""
+    found, rows = [], []
+    for entry in _elementwise():
+        for name, usual in entry.samples[0].items():
+            alone = len(entry.samples[0]) == 1
+            if not alone or isinstance(usual, bool) or not isinstance(usual, int | float):
+                continue
+            for number in _GRID:
+                row = _values(entry, {**entry.samples[0], name: float(number)})
+                if row is not None and not _is_affine(row):
+                    found.append((entry, name, float(number)))
+                    rows.append(row)
+    return found, np.array(rows)
+
+
+def _fitted(
+    entry: Entry, name: str, start: float, values: np.ndarray, allowed: float
+) -> Match | None:
+    """The entry with the number that fits the values best, if it fits."""
+
+    def error(number: float) -> float:
+        row = _values(entry, {**entry.samples[0], name: number})
+        return math.inf if row is None else float(_error(row[None], values)[0])
+
+    low, high = sorted((start / 1.4, start * 1.4))
+    for _ in range(60):  # golden section
+        a, b = low + (high - low) * 0.382, low + (high - low) * 0.618
+        low, high = (low, b) if error(a) < error(b) else (a, high)
+    number = (low + high) / 2
+    short = [float(f"{number:.{digits}g}") for digits in range(1, 8)]
+    number = next((p for p in short if error(p) <= max(allowed / 100, 4 * error(number))), number)
+    if error(number) > allowed:
+        return None
+    return Match(entry.name, entry, {**entry.samples[0], name: number})
+
+
+def _values(known: Entry | str, setting: Setting, x: np.ndarray = POINTS) -> np.ndarray | None:
     """Those of the definition; None where it is not one on the whole line, or not for numpy."""
-    low, high = entry.domain(**parameters)
-    if low > POINTS[0] or high < POINTS[-1]:
-        return None
+    if isinstance(known, str):
+        return _PLAIN[known](x)
     try:
+        low, high = known.domain(**setting)
+        if low > x[0] or high < x[-1]:
+            return None
         with np.errstate(all="ignore"):
-            row = np.asarray(entry.formula(_NUMPY, POINTS, **parameters), np.float64)
-    except (AttributeError, TypeError):  # it needs what numpy has not
-        return None
-    return row if row.shape == POINTS.shape and np.isfinite(row).all() else None
+            row = np.asarray(known.formula(_NUMPY, x, **setting), np.float64)
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError):
+        return None  # it needs what numpy has not, or no such number
+    return row if row.shape == x.shape and np.isfinite(row).all() else None
 
 
 def _is_affine(values: np.ndarray) -> bool:

@@ -7,22 +7,13 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.sharding import PartitionSpec
 
-from .._jax import (
-    ClosedJaxpr,
-    DebugInfo,
-    Jaxpr,
-    Var,
-    cond_p,
-    jaxpr_as_fun,
-    remat_p,
-    scan_p,
-    while_p,
-)
-from .programs import Atom, Constant, Program, Site, Step, flatten, mark, scan_carry
+from .._jax import cond_p, custom_vjp_call_p, jaxpr_as_fun, remat_p, scan_p, while_p
+from .programs import Atom, Constant, Program, Site, Step, Watch, flatten, mark, scan_carry
 from .sites import find_sites, is_activation
 
-Readings = dict[Site, Any]
+Readings = dict[Site | Watch, Any]
 
 
 class Handler(Protocol):
@@ -35,6 +26,10 @@ class Handler(Protocol):
 
         A reading of zeros must stand for nothing read.
         """
+        ...
+
+    def watch(self, watch: Watch, *values: Array) -> Any:
+        """Returns a reading of values."""
         ...
 
     def pool(self, readings: Any) -> Any:
@@ -61,7 +56,7 @@ def trace(function: Callable[..., Any], arguments: tuple, data: Sequence[int]) -
 
 
 def run(
-    program: Program, arguments: Sequence[Any], handler: Handler, probes: Mapping[Site, Any]
+    program: Program, arguments: Sequence[Any], handler: Handler, probes: Mapping[Site | Watch, Any]
 ) -> tuple[list[Any], Readings]:
     """The results of a program, and the readings at its activations.
 
@@ -83,12 +78,12 @@ def run(
         own = {**values, id(site.start): x}
         for step in site.steps:
             arguments = [a.value if isinstance(a, Constant) else own[id(a)] for a in step.inputs]
-            own.update(zip(map(id, step.outputs), evaluate(step, arguments), strict=True))
+            own.update(zip(map(id, step.outputs), step.evaluate(arguments), strict=True))
         return own[id(site.end)]
 
     for step in program.steps:
         site = ends.get(id(step.outputs[0])) if step.outputs else None
-        if site is not None:
+        if isinstance(site, Site):
             x = read(site.start)
             y, readings[site] = handler(site, partial(applied, site), x, probes.get(site))
             values[id(site.end)] = y
@@ -97,30 +92,21 @@ def run(
         sites = [site for body in step.bodies for site in body.all_sites()]
         if sites:
             own = [probes.get(site) for site in sites]
-            special = _SPECIAL[step.equation.primitive]
+            special = _SPECIAL.get(step.equation.primitive, _devices)
             results, inside = special(step, arguments, sites, own, handler)
             readings.update(zip(sites, inside, strict=True))
         else:
-            results = evaluate(step, arguments)
+            results = step.evaluate(arguments)
         values.update(zip(map(id, step.outputs), results, strict=True))
+        if isinstance(site, Watch):
+            readings[site] = handler.watch(site, *map(read, site.variables))
     return [read(a) for a in program.outputs], readings
-
-
-def evaluate(step: Step, arguments: Sequence[Any]) -> list[Any]:
-    """The results of one step, as the function would have computed them."""
-    equation = step.equation
-    pairs = zip(equation.invars, arguments, strict=True)
-    given = {v: a for v, a in pairs if isinstance(v, Var)}
-    results = list(equation.outvars)
-    unnamed = DebugInfo("step", "step of jaxact.tracing", ("",) * len(given), ("",) * len(results))
-    single = Jaxpr((), list(given), results, [equation], equation.effects, unnamed)
-    return jaxpr_as_fun(ClosedJaxpr(single, ()))(*given.values())
 
 
 # --- Loops, branches, and what is recomputed: each gives its results, and a reading per site ------
 
 
-def _inside(body: Program, sites: list[Site], handler: Handler) -> Callable[..., tuple]:
+def _inside(body: Program, sites: list[Any], handler: Handler) -> Callable[..., tuple]:
     """The body as a function of the probes, site by site, and of its inputs."""
 
     def inside(probes: list[Any], *arguments: Any) -> tuple[list[Any], list[Any]]:
@@ -199,8 +185,44 @@ def _while(step: Step, arguments, sites, probes, handler: Handler):
     return lax.while_loop(lambda state: test(*for_test, *state[0])[0], round_, (start, empty))
 
 
+def _rule(step: Step, arguments, sites, probes, handler: Handler):
+    """What has a backward pass by hand stays whole; it is read beside it."""
+    given = [lax.stop_gradient(argument) for argument in arguments]
+    readings = _inside(step.bodies[0], sites, handler)(probes, *given)[1]
+    return step.evaluate(arguments), readings
+
+
+def _devices(step: Step, arguments, sites, probes, handler: Handler):
+    """Under shard_map: readings are stacked over the devices."""
+    parameters = step.equation.params
+    body, mesh = _inside(step.bodies[0], sites, handler), parameters["mesh"]
+    every = PartitionSpec(mesh.axis_names)
+
+    def own(probes, *arguments):
+        probes = jax.tree.map(lambda probe: probe[0], probes)
+        results, readings = body(probes, *arguments)
+        return results, jax.tree.map(lambda reading: jnp.asarray(reading)[None], readings)
+
+    mapped = jax.shard_map(
+        own,
+        mesh=mesh,
+        in_specs=(every, *parameters["in_specs"]),
+        out_specs=(list(parameters["out_specs"]), every),
+        axis_names=set(parameters["manual_axes"]),
+        check_vma=parameters["check_vma"],
+    )
+    results, readings = mapped(probes, *arguments)
+    return results, [handler.pool(reading) for reading in readings]
+
+
 def _zeros(shapes: Any) -> Any:
     return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
 
-_SPECIAL = {remat_p: _remat, cond_p: _cond, scan_p: _scan, while_p: _while}
+_SPECIAL = {
+    remat_p: _remat,
+    cond_p: _cond,
+    scan_p: _scan,
+    while_p: _while,
+    custom_vjp_call_p: _rule,
+}
