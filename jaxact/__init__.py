@@ -3,7 +3,8 @@
 Functions are here, and `get` finds them by name; what needs more than jax stands in rooms of its
 own, imported when first named:
 `jaxact.nnx` and `jaxact.linen` (Flax modules), `jaxact.backward` (what reverse mode keeps),
-`jaxact.theory` (gains and moments).
+`jaxact.theory` (gains and moments), `jaxact.diagnostics` (what becomes of units and gradients).
+`adopt` lets our functions compute the activations of any program.
 """
 
 import importlib
@@ -115,10 +116,12 @@ _ROOMS = ("backward", "diagnostics", "linen", "nnx", "theory")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "adopt":
+        return importlib.import_module(f"{__name__}.adoption").adopt
     if name in _ROOMS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS])
+    return sorted([*globals(), "adopt", *_ROOMS])

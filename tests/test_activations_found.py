@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cases import Case, cases, over, typical_cases
 from flax import nnx
+from jax.sharding import AxisType, PartitionSpec as P
 
 import jaxact
 from jaxact.diagnostics import UnitReport, with_units
@@ -123,20 +124,83 @@ def test_functions_of_jax_are_seen_under_the_catalogue_s_name(name):
 
 
 SPELT = {
+    "squared_relu": lambda x: jax.nn.relu(x) ** 2,
+    "softplus": lambda x: jnp.logaddexp(x, jnp.zeros((), x.dtype)),
+    "sine": jnp.sin,
+    "cos": jnp.cos,
+    "gaussian": lambda x: jnp.exp(-(x**2)),
+    "arctan": jnp.arctan,
+    "abs": jnp.abs,
+    "power 2": jnp.square,
+    "power 3": lambda x: x**3,
     "relu": lambda x: jnp.maximum(x, 0),
     "relu6": lambda x: jnp.clip(x, 0, 6),
     "leaky_relu": lambda x: jnp.where(x > 0, x, 0.01 * x),
     "silu": lambda x: x * jax.nn.sigmoid(x),
-    "mish": lambda x: x * jnp.tanh(jnp.log1p(jnp.exp(x))),
-    "gelu": lambda x: 0.5 * x * (1 + jax.lax.erf(x / np.sqrt(2))),
+    "mish": lambda x: x * jnp.tanh(jax.nn.softplus(x)),
+    "gelu": lambda x: 0.5 * x * (1 + jax.lax.erf(x / np.sqrt(2).astype(x.dtype))),
     "tanh": lambda x: 3 * jnp.tanh(2 * x),
     "sigmoid": lambda x: 1 / (1 + jnp.exp(-x)),
 }
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 @pytest.mark.parametrize("name", SPELT)
-def test_functions_spelt_out_are_known_by_their_values(name):
-    assert names(found(lambda x: SPELT[name](x + 1))) == [name]
+def test_functions_spelt_out_are_known_by_their_values(name, dtype):
+    traced = lambda x: with_units(lambda x: SPELT[name](x + 1))(x)[1]
+    assert names(jax.eval_shape(traced, X.astype(dtype))) == [name]
+
+
+@pytest.mark.parametrize("slope", [0.3, 0.07, -0.2])
+def test_any_slope_of_a_leaky_relu_is_known(slope):
+    assert names(found(lambda x: jnp.where(x > 0, x, slope * x))) == ["leaky_relu"]
+
+
+@pytest.mark.parametrize("backward", [jaxact.backward.lean, jaxact.backward.few_bit])
+def test_what_keeps_less_goes_by_the_name_of_the_function(backward):
+    assert names(found(lambda x: backward(jaxact.elu)(x))) == ["elu"]
+
+
+def test_what_has_the_values_of_an_activation_and_not_its_slope_is_none():
+    straight = lambda x: x + jax.lax.stop_gradient(jax.nn.relu(x) - x)
+    assert names(found(lambda x: jnp.tanh(straight(x)))) == ["tanh"]
+    stopped = lambda x: jax.lax.stop_gradient(jax.nn.gelu(x))
+    assert names(found(lambda x: jnp.tanh(x + stopped(x)))) == ["tanh"]
+
+
+def test_an_exponential_in_a_softmax_is_no_activation_in_any_format():
+    for dtype in (jnp.float32, jnp.bfloat16, jnp.float16):
+        traced = lambda x: with_units(lambda x: jax.nn.softmax(jax.nn.relu(x)))(x)[1]
+        assert names(jax.eval_shape(traced, X.astype(dtype))) == ["relu"]
+
+
+def test_a_gated_unit_is_the_product_and_its_gate_beside_it():
+    w = jnp.eye(12)
+    report = found(lambda x: (jax.nn.silu(x @ w) * (x @ (2 * w))) @ w)
+    assert [(u.activation, u.role) for u in report.layers] == [("silu", "gate"), ("swiglu", "unit")]
+    closed = found(lambda x: (jax.nn.sigmoid(x @ w - 100) * (x @ (2 * w))) @ w)
+    assert closed.layers[1].activation == "glu"
+    assert closed.layers[1].dead.all()
+
+
+def test_inside_shard_map_and_a_rule_by_hand_activations_are_read():
+    mesh = jax.make_mesh((2,), ("rows",), axis_types=(AxisType.Auto,))
+    shared = jax.shard_map(jnp.tanh, mesh=mesh, in_specs=P("rows"), out_specs=P("rows"))
+
+    @jax.custom_vjp
+    def by_hand(x):
+        return jnp.tanh(x)
+
+    by_hand.defvjp(lambda x: (by_hand(x), x), lambda x, ct: (7 * ct,))
+    (expected,) = found(jnp.tanh).layers
+    for function in (shared, by_hand):
+        (layer,) = found(function).layers
+        assert layer.activation == "tanh"
+        np.testing.assert_allclose(layer.mean, expected.mean, atol=1e-6)
+        np.testing.assert_allclose(layer.variance, expected.variance, rtol=1e-4)
+        assert float(layer.examples) == float(expected.examples)
+    watched = jax.grad(lambda x: jnp.sum(with_units(by_hand)(x)[0]))(X)
+    np.testing.assert_allclose(watched, 7.0)  # the rule is kept
 
 
 def test_what_guards_a_root_or_is_computed_from_parameters_is_no_activation():

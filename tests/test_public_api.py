@@ -57,7 +57,7 @@ FLOORS = {
         "_modules",
         "tracing",
     },
-    "modules": {"nnx", "linen", "diagnostics"},
+    "modules": {"nnx", "linen", "diagnostics", "adoption"},
 }
 
 

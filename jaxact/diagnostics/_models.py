@@ -66,11 +66,12 @@ class _Code(NamedTuple):
             TypeError: if it may change, as a model may that a function closes over.
         """
         value = inspect.unwrap(value) if callable(value) else value
-        if isinstance(value, tuple):
-            return tuple(map(cls.of, value))
+        if isinstance(value, tuple | list):
+            return type(value), tuple(map(cls.of, value))
+        if isinstance(value, dict):
+            return dict, cls.of(tuple(sorted(value.items())))
         if isinstance(value, functools.partial):
-            given = tuple(sorted(value.keywords.items()))
-            return "partial", cls.of(value.func), cls.of(value.args), cls.of(given)
+            return "partial", *map(cls.of, (value.func, value.args, value.keywords))
         if isinstance(value, types.FunctionType):
             if (value.__module__ or "").partition(".")[0] in ("jax", "jaxact", "flax", "optax"):
                 return value

@@ -1,6 +1,5 @@
 """Reports as figures."""
 
-import math
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,43 +10,41 @@ _BLUE, _GREY = "#2563eb", "#6b7280"
 
 
 def unit_figure(report: Any) -> Any:
-    """Above bars of the shares of units, layer by layer; below the histograms of values."""
-    columns = min(4, len(report.layers))
-    rows = math.ceil(len(report.layers) / columns)
-    width, height = max(6.0, 2.2 * columns), 2.6 + 1.5 * rows
-    figure = plt.figure(figsize=(width, height), layout="constrained")
-    parts: Any = figure.subfigures(2, 1, height_ratios=(2.6, 1.5 * rows))
-    above, below = parts
-    axes = above.subplots()
-    places = np.arange(len(report.layers))
+    """A row for each layer: bars of the shares of its units, and the histogram of its values."""
+    layers = [layer for layer in report.layers if layer.summary()["examples"]]
+    height = max(2.6, 0.32 * len(layers) + 1.3)
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(9.0, height), layout="constrained", sharey=True, width_ratios=(1, 1.4)
+    )
+    places = np.arange(len(layers))
     for number, (share, colour) in enumerate(_SHARES.items()):
-        heights = [100 * layer.summary()[share] for layer in report.layers]
+        lengths = [100 * layer.summary()[share] for layer in layers]
         label = share.replace("_", " ")
-        axes.bar(places + 0.27 * (number - 1), heights, 0.25, color=colour, label=label)
-    axes.set_xticks(places, [_name(layer) for layer in report.layers], fontsize=8)
-    axes.set(ylabel="units, %", ylim=(0, 100))
-    axes.legend(frameon=False, ncols=3, loc="upper right", fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    panels = np.ravel(below.subplots(rows, columns, squeeze=False))
-    for panel in panels[len(report.layers) :]:
-        panel.set_visible(False)
-    for panel, layer in zip(panels, report.layers, strict=False):
-        shares = np.asarray(layer.histogram)
+        left.barh(places + 0.25 * (number - 1), lengths, 0.23, color=colour, label=label)
+    left.set_yticks(places, [_name(layer).replace("\n", " ") for layer in layers], fontsize=7)
+    left.set(xlabel="units, %", xlim=(0, 100), ylim=(len(layers) - 0.4, -0.7))
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, ncols=3, loc="outside upper left", fontsize=8)
+    for place, layer in enumerate(layers):
+        shares = np.sqrt(np.asarray(layer.histogram))
         low, high = layer.bounds
         edges = np.linspace(low, high, shares.size + 1)
-        panel.stairs(np.sqrt(shares), edges, fill=True, color=_BLUE, alpha=0.5)
-        panel.set_title(_name(layer).replace("\n", " "), fontsize=8)
-        panel.set_yticks([])
-        panel.tick_params(labelsize=7)
-        panel.spines[["top", "right", "left"]].set_visible(False)
-    below.supxlabel("values; heights go with the square root of the share", fontsize=8)
+        tops = place + 0.42 - 0.84 * shares / max(shares.max(initial=0), 1e-12)
+        right.stairs(tops, edges, baseline=place + 0.42, fill=True, color=_BLUE, alpha=0.55)
+        right.axhline(place + 0.42, color=_GREY, linewidth=0.3)
+    right.set_xlabel("values; heights go with the square root of the share")
+    right.tick_params(axis="y", length=0)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.label.set_fontsize(8)
+        axes.tick_params(axis="x", labelsize=7)
     return figure
 
 
 def gradient_figure(report: Any) -> Any:
     """The norms of signals and of gradients by parameters, side by side."""
     parts = [
-        ("Signals, back-propagated", [(_name(s), s.total) for s in report.signals]),
+        ("Signals, back-propagated", [(_name(s), s.total) for s in report.signals if s.ran]),
         ("Gradients by parameters", [(g.layer, float(g.norm)) for g in report.gradients]),
     ]
     parts = [part for part in parts if part[1]]

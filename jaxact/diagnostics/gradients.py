@@ -23,7 +23,7 @@ VANISHING = 1e-2  # of the signal at the last layer, left at the first
 EXPLODING = 1e2
 BOTTLENECK = 1e-3  # of the signals at both ends; and where signals have other ways around, too
 FORGOTTEN = 1e-4  # over time, in a cell whose gates may open yet
-FITTED = 1e-4  # by how much the loss changes if the weights of a layer double
+FITTED = 1e-4  # loss, of a model without a gradient
 
 Verdict = Literal["vanishing", "healthy", "exploding"]
 Cause = Literal["", "zero weights", "a dead layer", "a constant loss", "a fitted model"]
@@ -132,7 +132,7 @@ class GradientReport(Report):
 
     @property
     def cause(self) -> Cause:
-        """Why gradients are 0, if they are at more than a layer, or why they say nothing."""
+        """Why gradients are 0, where they are."""
         return self._cause()[0]
 
     @property
@@ -165,9 +165,12 @@ class GradientReport(Report):
 
     @property
     def over_time(self) -> dict[str, float]:
-        """For each layer in a loop over time: its signals at the first step, over the last."""
+        """For each layer in a loop over time: its signals at the first step, over the last.
+
+        Those of its units: at the first step there is no state yet that a gate could keep.
+        """
         steps: dict[str, np.ndarray] = {}
-        for signal in self.signals:
+        for signal in self._path():
             squares = np.ravel(signal.norm).astype(np.float64) ** 2
             if not signal.ran or not signal.over_time:
                 continue
@@ -264,15 +267,11 @@ class GradientReport(Report):
         return signals if len(signals) > 1 else [float(g.norm) for g in self.gradients]
 
     def _cause(self) -> tuple[Cause, str]:
-        """Why gradients are 0, or too small to say anything; and in which layer."""
+        """Why gradients are 0; and in which layer."""
         norms = [float(g.norm) for g in self.gradients]
         if not self.gradients:
             return "", ""
         loss = abs(float(self.loss))
-        if any(norms):
-            moves = max(float(g.norm) * float(g.weight_norm) for g in self.gradients)
-            if moves < FITTED and max(norms) < FITTED and loss < FITTED:
-                return "a fitted model", ""
         silent = [g for g in self.gradients if float(g.norm) == 0]
         if not silent and all(s.total for s in self._path()):
             return "", ""
@@ -305,9 +304,10 @@ class GradientReport(Report):
             reason = f"no gradient arrives anywhere: the loss, {float(self.loss):.3g}, is constant"
             return "vanishing", reason, "depth"
         if cause == "a fitted model":
-            largest = max(float(g.norm) for g in self.gradients)
-            reason = f"the model is fitted: the loss is {float(self.loss):.2g}, and the largest "
-            return "healthy", f"{reason}gradient {largest:.2g}, which say nothing", ""
+            reason = (
+                f"the model is fitted: the loss is {float(self.loss):.2g}, and no gradient left"
+            )
+            return "healthy", reason, ""
         if cause == "zero weights":
             reason = (
                 f"the weights of {layer} are 0, so that no gradient passes them yet: report again "
@@ -581,10 +581,8 @@ def _by_round(site: Site, stat: Array) -> Array:
         norm, largest, nonfinite = jnp.moveaxis(stat, -1, 0)
         parts = jnp.linalg.norm(norm, axis=axis), jnp.max(largest, axis), jnp.sum(nonfinite, axis)
         stat = jnp.stack(parts, -1)
-    site = dataclasses.replace(
-        site, loops=tuple(loop for loop in site.loops if loop.over != "devices")
-    )
-    for axis, loop in enumerate(site.loops):
+    loops = [loop for loop in site.loops if loop.over != "devices"]
+    for axis, loop in enumerate(loops):
         stat = jnp.flip(stat, axis) if loop.reverse else stat
     layers = [axis for axis, loop in enumerate(loops) if loop.over == "layers"]
     return jnp.moveaxis(stat, layers, range(len(layers)))

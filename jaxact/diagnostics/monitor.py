@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import nnx, serialization
 from jax import Array
 
 from .._arguments import require
-from ._reports import Report, keys
+from ._reports import Report, keys, require_type
 
 
 class _Last(NamedTuple):
@@ -70,12 +71,17 @@ class Record(Report):
             found[f"{prefix}/{layer}/update_ratio"] = float(self.update_ratios.last[i])
         return found
 
-    def table(self) -> Any:
-        """A table for `rich.print`."""
+    def table(self, top: int | None = None) -> Any:
+        """A table for `rich.print`, of 80 columns.
+
+        Args:
+            top: how many layers to show, those that change most; by default all.
+        """
         from ._tables import record_table
 
-        counts = f"{self.steps} steps, {self.clipped} clipped, {self.nonfinite} not finite"
-        return record_table(counts, self._columns(), self.layers)
+        numbers = map(int, (self.steps, self.clipped, self.nonfinite))
+        counts = "{} steps, {} clipped, {} not finite".format(*numbers)
+        return record_table(counts, self._columns(), self.layers, top)
 
     def _columns(self) -> dict[str, Any]:
         return {
@@ -84,6 +90,22 @@ class Record(Report):
             "update_ratio": np.asarray(self.update_ratios.last),
             "mean_update_ratio": np.asarray(self.update_ratios.mean),
         }
+
+
+_FIELDS = [f.name for f in dataclasses.fields(Record) if f.name != "layers"]
+
+
+def _stored(record: Record) -> dict[str, Any]:
+    """A record as Flax's checkpoints hold it."""
+    return {name: serialization.to_state_dict(getattr(record, name)) for name in _FIELDS}
+
+
+def _restored(record: Record, stored: dict[str, Any]) -> Record:
+    restored = lambda name: serialization.from_state_dict(getattr(record, name), stored[name])
+    return dataclasses.replace(record, **{name: restored(name) for name in _FIELDS})
+
+
+serialization.register_serialization_state(Record, _stored, _restored)
 
 
 def monitor(
@@ -101,7 +123,10 @@ def monitor(
     Returns:
         A transformation whose state is a `Record`; `recorded` finds it in the state of a chain.
 
+    Parameters without a gradient, frozen ones say, count as 0; of complex numbers magnitudes do.
+
     Raises:
+        TypeError: if `inner` is no optimizer, or `clip_norm` no number.
         ValueError: if `clip_norm` is not positive; when used, if there are no parameters.
 
     Example:
@@ -113,7 +138,10 @@ def monitor(
         >>> record.layers, int(record.clipped)
         (('dense',), 1)
     """
+    if inner is not None:
+        require_type(inner, optax.GradientTransformation, "monitor", "inner")
     if clip_norm is not None:
+        require_type(clip_norm, (int, float, np.number), "monitor", "clip_norm")
         require(clip_norm > 0, "jaxact.diagnostics.monitor", "clip_norm", clip_norm, "be positive")
     optimizer = optax.with_extra_args_support(optax.identity() if inner is None else inner)
 
@@ -121,32 +149,33 @@ def monitor(
         layers = tuple(_by_layer(params))
         if not layers:
             raise ValueError("jaxact.diagnostics.monitor: there are no parameters to watch")
-        nothing = _Last(*2 * (jnp.zeros(len(layers)),))
-        zero = jnp.zeros((), jnp.int32)
-        return Record(layers, optimizer.init(params), zero, zero, zero, nothing, nothing)
+        # No array twice: a state whose arrays are donated may hold each only once.
+        counts = [jnp.zeros((), jnp.int32) for _ in range(3)]
+        rows = [_Last(jnp.zeros(len(layers)), jnp.zeros(len(layers))) for _ in range(2)]
+        return Record(layers, optimizer.init(params), *counts, *rows)
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         changes, inside = optimizer.update(updates, state.inner, params, **extra)
-        squares = _squares(updates)
-        finite = jnp.isfinite(jnp.sum(squares))
+        norms = _norms(updates, state.layers)
+        finite = jnp.all(jnp.isfinite(norms))
         number = (state.steps + 1 - state.nonfinite).astype(jnp.float32)  # of finite steps
-        ratios = jnp.zeros_like(squares)
+        ratios = jnp.zeros_like(norms)
         if params is not None:
-            weights = _squares(params)
-            ratios = jnp.sqrt(_squares(changes) / jnp.where(weights > 0, weights, 1))
+            weights = _norms(params, state.layers)
+            ratios = _norms(changes, state.layers) / jnp.where(weights > 0, weights, 1)
 
         def note(past: _Last, new: Array) -> _Last:
             mean = past.mean + (new - past.mean) / number
             return _Last(new, jnp.where(finite, mean, past.mean))
 
-        long = jnp.sqrt(jnp.sum(squares)) > (jnp.inf if clip_norm is None else clip_norm)
+        long = _norm([norms]) > (jnp.inf if clip_norm is None else clip_norm)
         return changes, Record(
             layers=state.layers,
             inner=inside,
             steps=state.steps + 1,
             clipped=state.clipped + (finite & long).astype(jnp.int32),
             nonfinite=state.nonfinite + (~finite).astype(jnp.int32),
-            gradient_norms=note(state.gradient_norms, jnp.sqrt(squares)),
+            gradient_norms=note(state.gradient_norms, norms),
             update_ratios=note(state.update_ratios, ratios),
         )
 
@@ -160,6 +189,9 @@ def recorded(state: Any) -> Record:
         ValueError: if there is none, or more than one.
     """
     is_record = lambda part: isinstance(part, Record)
+    is_variable = lambda part: isinstance(part, nnx.Variable)
+    plain = lambda part: part[...] if is_variable(part) else part
+    state = jax.tree.map(plain, state, is_leaf=is_variable)
     found = [part for part in jax.tree.leaves(state, is_leaf=is_record) if is_record(part)]
     if len(found) != 1:
         raise ValueError(
@@ -177,11 +209,17 @@ def _by_layer(tree: Any) -> dict[str, list[Any]]:
     return groups
 
 
-def _squares(tree: Any) -> Array:
-    """The sum of squares in each layer."""
-    return jnp.stack(
-        [
-            sum(jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in leaves)
-            for leaves in _by_layer(tree).values()
-        ]
-    )
+def _norms(tree: Any, layers: tuple[str, ...]) -> Array:
+    """The norm of each layer; 0 of one that is not in the tree."""
+    groups = _by_layer(tree)
+    return jnp.stack([_norm(groups.get(layer, ())) for layer in layers])
+
+
+def _norm(leaves: Any) -> Array:
+    """The norm of all numbers together, though their squares may leave float32."""
+    sizes = [jnp.abs(leaf).astype(jnp.float32) for leaf in leaves]
+    if not sizes:
+        return jnp.float32(0)
+    largest = functools.reduce(jnp.maximum, [jnp.max(size, initial=0) for size in sizes])
+    scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    return scale * jnp.sqrt(sum(jnp.sum(jnp.square(size / scale)) for size in sizes))

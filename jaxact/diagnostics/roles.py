@@ -151,6 +151,19 @@ class Flow:
                 if not self.reach.get(id(other), 0) & self.bits[site]:
                     yield Factor(step, value, other, self.origin(other))
 
+    def is_kept(self, step: Step) -> bool:
+        """Whether its result, and what is added to it, is carried to the next round."""
+        waiting, seen = list(step.outputs), {id(v) for v in step.outputs}
+        while waiting:
+            value = waiting.pop()
+            if any(id(v) in self.carried for v in self.onward.get(id(value), ())):
+                return True
+            for reader in self.readers.get(id(value), ()):
+                if reader.equation.primitive.name in _MOVING | {"add", "sub"}:
+                    waiting += [v for v in reader.outputs if id(v) not in seen]
+                    seen |= {id(v) for v in reader.outputs}
+        return False
+
     def bypassed(self) -> set[Site]:
         """The activations around which data have another way to the results."""
         return {site for site in self.sites if self._arrives_without(site)}
@@ -209,7 +222,7 @@ def _role(site: Site, flow: Flow) -> Role:
     if factors and (_is_weight(site) or any(o is None or not _is_weight(o) for o in others)):
         weighing = _is_weight(site) or not any(_is_softmax(f.origin, flow) for f in factors)
         if weighing:
-            kept = any(id(f.origin) in flow.carried for f in factors)
+            kept = any(id(f.origin) in flow.carried and flow.is_kept(f.step) for f in factors)
             return "forget gate" if kept and _is_weight(site) else "gate"
     if _is_cap(site, flow):
         return "cap"
@@ -315,7 +328,7 @@ def watch(program: Program, found: dict[Site, Role], flow: Flow) -> None:
         if found[site] == "attention":
             options = {"axis": -1, "heads": _heads(site.end, flow)}
             _add(flow, site.steps[-1], site.activation, "rows", (site.start, site.end), options)
-    for step in [step for body in _bodies(program) for step in body.steps]:
+    for step in [step for body in program.bodies() for step in body.steps]:
         name = step.equation.primitive.name
         if name == "top_k" and step.inputs[0].depends and flow.is_computed(step.inputs[0]):
             number = step.outputs[0].aval.shape[-1]
@@ -349,13 +362,6 @@ def _add(flow: Flow, step: Step, activation: str, kind: str, variables, options)
     program.sites.append(
         Watch(activation, kind, watched, end, options, step.scope, sources, program.loops)
     )
-
-
-def _bodies(program: Program) -> Iterator[Program]:
-    yield program
-    for step in program.steps:
-        for body in step.bodies:
-            yield from _bodies(body)
 
 
 def _enters_linear(factor: Factor, flow: Flow) -> bool:

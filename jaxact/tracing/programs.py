@@ -152,13 +152,24 @@ class Watch:
 
 @dataclass(eq=False, slots=True)
 class Program:
-    """Steps in order of execution, what was found among them, and the loops around it."""
+    """Steps in order of execution, what was found among them, and the loops around it.
+
+    What has the values of an activation but not its slopes is `unlike` one, and none of the sites.
+    """
 
     inputs: list[Variable]
     steps: list[Step]
     outputs: list[Atom]
     sites: list[Site | Watch] = field(default_factory=list)
+    unlike: list[Site] = field(default_factory=list)
     loops: tuple[Loop, ...] = ()
+
+    def bodies(self) -> Iterator[Program]:
+        """This program, and all bodies in it."""
+        yield self
+        for step in self.steps:
+            for body in step.bodies:
+                yield from body.bodies()
 
     def all_sites(self) -> Iterator[Any]:
         """The activations of this program and of all bodies, in order of execution."""

@@ -49,11 +49,13 @@ class Match(NamedTuple):
         activation: its name.
         entry: what the catalogue says; None if it has no such activation.
         setting: the parameters with which the values agree.
+        traced: whether one of them is not known, but `UNKNOWN` stands for it.
     """
 
     activation: str
     entry: Entry | None
     setting: Setting
+    traced: bool = False
 
 
 def match(values: np.ndarray, eps: float, *, parametric: bool = False) -> Match | None:
@@ -87,12 +89,16 @@ def match(values: np.ndarray, eps: float, *, parametric: bool = False) -> Match 
 def same_slopes(found: Match, slopes: np.ndarray, eps: float) -> bool:
     """Whether the slopes of a function at `POINTS` are those of what its values say it is."""
     h = 1e-6
-    values = functools.partial(_values, found.entry or found.activation, found.setting)
-    after, before = values(POINTS + h), values(POINTS - h)
+    after, before = values_of(found, POINTS + h), values_of(found, POINTS - h)
     if after is None or before is None:
         return False
     expected = (after - before) / (2 * h)
     return bool(np.max(np.abs(slopes - expected) / (1 + np.abs(expected))) <= 5 * _allowed(eps))
+
+
+def values_of(found: Match, x: np.ndarray) -> np.ndarray | None:
+    """Those of the definition at points; None where it is not defined everywhere."""
+    return _values(found.entry or found.activation, found.setting, x)
 
 
 def gated(found: str) -> str:
@@ -126,7 +132,7 @@ def _known(parametric: bool, _: int) -> tuple[list[Match], np.ndarray]:
     found = []
     for entry in _elementwise():
         settings = _unknown_setting(entry) if parametric else usual_settings(entry)
-        found += [Match(entry.name, entry, setting) for setting in settings]
+        found += [Match(entry.name, entry, setting, parametric) for setting in settings]
     if not parametric:
         found += [Match(name, None, {}) for name in _PLAIN]
     rows = [_values(m.entry or m.activation, m.setting) for m in found]
@@ -197,7 +203,7 @@ def _values(known: Entry | str, setting: Setting, x: np.ndarray = POINTS) -> np.
         return _PLAIN[known](x)
     try:
         low, high = known.domain(**setting)
-        if low > x[0] or high < x[-1]:
+        if low > x.min() or high < x.max():
             return None
         with np.errstate(all="ignore"):
             row = np.asarray(known.formula(_NUMPY, x, **setting), np.float64)

@@ -37,18 +37,26 @@ class Handler(Protocol):
         ...
 
 
-def trace(function: Callable[..., Any], arguments: tuple, data: Sequence[int]) -> tuple:
+def trace(
+    function: Callable[..., Any],
+    arguments: tuple,
+    data: Sequence[int] = (),
+    flags: Sequence[bool] | None = None,
+) -> tuple:
     """The program of a function, its flat arguments, and the structure of its result.
 
     Args:
         function: what is traced.
         arguments: with which.
         data: which of the arguments are data rather than parameters.
+        flags: the same for each of their leaves.
     """
     closed, result = jax.make_jaxpr(function, return_shape=True)(*arguments)
     program = flatten(closed.jaxpr, closed.consts, is_activation)
     leaves = [jax.tree.leaves(argument) for argument in arguments]
-    mark(program, [i in data for i, part in enumerate(leaves) for _ in part])
+    if flags is None:
+        flags = [i in data for i, part in enumerate(leaves) for _ in part]
+    mark(program, flags)
     with jax.ensure_compile_time_eval():
         find_sites(program)
     flat = [jnp.asarray(leaf) for part in leaves for leaf in part]
@@ -195,8 +203,8 @@ def _rule(step: Step, arguments, sites, probes, handler: Handler):
 def _devices(step: Step, arguments, sites, probes, handler: Handler):
     """Under shard_map: readings are stacked over the devices."""
     parameters = step.equation.params
-    body, mesh = _inside(step.bodies[0], sites, handler), parameters["mesh"]
-    every = PartitionSpec(mesh.axis_names)
+    body, axes = _inside(step.bodies[0], sites, handler), parameters["newly_manual_axes"]
+    every = PartitionSpec(tuple(sorted(axes)))
 
     def own(probes, *arguments):
         probes = jax.tree.map(lambda probe: probe[0], probes)
@@ -205,10 +213,10 @@ def _devices(step: Step, arguments, sites, probes, handler: Handler):
 
     mapped = jax.shard_map(
         own,
-        mesh=mesh,
+        mesh=parameters["mesh"],
         in_specs=(every, *parameters["in_specs"]),
         out_specs=(list(parameters["out_specs"]), every),
-        axis_names=set(parameters["manual_axes"]),
+        axis_names=set(axes),
         check_vma=parameters["check_vma"],
     )
     results, readings = mapped(probes, *arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ def find_sites(program: Program, loops: tuple[Loop, ...] = (), *, nested: bool =
     named = [found(entry.name, start, (step,), None) for entry, start, step in _named(program)]
     named = [site for site in named if id(site.steps[0]) not in taken]
     taken |= {id(step) for site in named for step in site.steps}
+    program.unlike = [found(*spelt) for spelt in search.unlike]
     program.loops = loops
     program.sites = [*named, *recognised, *_unknown(program, found, taken)]
     program.sites = [site for site in program.sites if search.is_differentiated(site.end)]
@@ -91,7 +93,8 @@ def _loop(step: Step) -> tuple[Loop, ...]:
     if step.is_(custom_vjp_call_p):
         return (Loop("rule", 1),)
     if is_shard_map(step.equation):
-        return (Loop("devices", step.equation.params["mesh"].size),)
+        sizes, axes = step.equation.params["mesh"].shape, step.equation.params["newly_manual_axes"]
+        return (Loop("devices", math.prod(sizes[axis] for axis in axes)),)
     if not step.is_(scan_p):
         return ()
     parameters = step.equation.params
@@ -193,6 +196,7 @@ class _Search:
             for atom in step.inputs:
                 self.readers.setdefault(id(atom), []).append(step)
         self.results = {id(a) for a in program.outputs}
+        self.unlike: list[Spelt] = []  # of which only the values are an activation's
 
     def recognised(self) -> Iterator[Spelt]:
         inputs = (a for step in self.free for a in step.inputs)
@@ -260,7 +264,24 @@ class _Search:
                 return False
         elif alone:
             return False  # as exp is, in a softmax
-        return not self._guards(end) and self._has_slopes(candidate, steps)
+        if self._guards(end) or self._is_loss(steps[-1]):
+            return False
+        alike = self._has_slopes(candidate, steps)
+        if not alike:
+            self.unlike.append(
+                (candidate.match.activation, candidate.start, steps, candidate.match)
+            )
+        return alike
+
+    def _is_loss(self, last: Step) -> bool:
+        """Whether it is a power that is summed to one number: no relu squared, but a loss."""
+        if last.equation.primitive.name not in ("integer_pow", "square"):
+            return False
+        after = self.readers.get(id(last.outputs[0]), [])
+        return bool(after) and all(
+            step.equation.primitive.name.startswith("reduce") and not step.outputs[0].aval.shape
+            for step in after
+        )
 
     def _has_slopes(self, candidate: _Candidate, steps: tuple[Step, ...]) -> bool:
         if _entry(steps[-1].equation) is not None and len(steps) == 1:
@@ -290,7 +311,8 @@ class _Search:
         return False
 
     def _reaches_result(self, end: Variable) -> bool:
-        return any(id(v) in self.results for v in self._following(end, _SHIFTING))
+        following = self._following(end, _SHIFTING)
+        return not self.nested and any(id(v) in self.results for v in following)
 
     def _is_mapped(self, start: Variable, end: Variable) -> bool:
         """Whether it stands between linear maps."""
@@ -336,8 +358,13 @@ def _row(equation: JaxprEqn, values: list[Any]) -> np.ndarray:
     return result if result.dtype != np.float64 else np.broadcast_to(result, POINTS.shape)
 
 
-def slopes_of(start: Variable, steps: tuple[Step, ...], numbers: dict[int, Any]) -> Any:
-    """Values and slopes, by the rules in the program, of the steps from the start, at `POINTS`."""
+def slopes_of(
+    start: Variable,
+    steps: tuple[Step, ...],
+    numbers: dict[int, Any],
+    points: np.ndarray = POINTS,
+) -> tuple[np.ndarray, ...]:
+    """Values and slopes, by the rules in the program, of the steps from the start, at points."""
     made = {id(start)} | {id(v) for step in steps for v in step.outputs}
     free = {id(a): a for step in steps for a in step.inputs if id(a) not in made}
     others = [a for a in free.values() if not isinstance(a, Constant)]
@@ -350,9 +377,9 @@ def slopes_of(start: Variable, steps: tuple[Step, ...], numbers: dict[int, Any])
         return own[id(steps[-1].outputs[0])]
 
     shape = lambda a: jax.ShapeDtypeStruct(a.aval.shape, a.aval.dtype)
-    rows = [POINTS, *(_scalar(a, numbers) for a in others)]
+    rows = [points, *(_scalar(a, numbers) for a in others)]
     value, slope = derivative_on_points(function, shape(start), [*map(shape, others)], rows)
-    return tuple(np.broadcast_to(np.asarray(r, np.float64), POINTS.shape) for r in (value, slope))
+    return tuple(np.broadcast_to(np.asarray(r, np.float64), points.shape) for r in (value, slope))
 
 
 def numbers(steps: list[Step]) -> dict[int, Any]:

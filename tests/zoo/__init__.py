@@ -1,0 +1,1 @@
+"""Small models written from published descriptions, healthy and with planted diseases."""
