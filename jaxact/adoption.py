@@ -155,7 +155,7 @@ def adopt(
 
 def _traced(fn: Callable[..., Any], args: tuple, kwargs: dict) -> tuple:
     """The program, its flat arguments, its results' structure, and what is to be done with them."""
-    nnx = sys.modules.get("flax.nnx")  # who has modules of it has imported it
+    nnx: Any = sys.modules.get("flax.nnx")  # who has modules of it has imported it
     is_module = lambda part: nnx is not None and isinstance(part, nnx.Module)
     parts, tree = jax.tree.flatten((args, kwargs), is_leaf=is_module)
     modules = [part for part in parts if is_module(part)]

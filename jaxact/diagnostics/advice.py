@@ -1,7 +1,7 @@
 """What to do about a diagnosis: each recommendation says what was found, and what it rests on."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
@@ -206,7 +206,7 @@ class _Fault(NamedTuple):
 
 def _on_units(report: UnitReport, learning_rate: float | None) -> Iterator[Advice]:
     layers = [layer for layer in report.layers if layer.summary()["examples"]]
-    rules: tuple[tuple[Callable[..., Iterator[_Fault]], Iterable[Any]], ...] = (
+    rules: list[tuple[Callable[..., Iterator[_Fault]], Sequence[Any]]] = [
         (_broken, layers),
         (_dead, layers),
         (_collapsed, report.rows),
@@ -216,7 +216,7 @@ def _on_units(report: UnitReport, learning_rate: float | None) -> Iterator[Advic
         (_unused, report.choices),
         (_linear, layers),
         (_off_centre, layers),
-    )
+    ]
     for rule, parts in rules:
         faults = [fault for part in parts for fault in rule(part, learning_rate)]
         if rule is _off_centre and len(faults) < 2:

@@ -150,9 +150,9 @@ def monitor(
         if not layers:
             raise ValueError("jaxact.diagnostics.monitor: there are no parameters to watch")
         # No array twice: a state whose arrays are donated may hold each only once.
-        counts = [jnp.zeros((), jnp.int32) for _ in range(3)]
-        rows = [_Last(jnp.zeros(len(layers)), jnp.zeros(len(layers))) for _ in range(2)]
-        return Record(layers, optimizer.init(params), *counts, *rows)
+        count = lambda: jnp.zeros((), jnp.int32)
+        row = lambda: _Last(jnp.zeros(len(layers)), jnp.zeros(len(layers)))
+        return Record(layers, optimizer.init(params), count(), count(), count(), row(), row())
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         changes, inside = optimizer.update(updates, state.inner, params, **extra)

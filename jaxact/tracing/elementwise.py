@@ -109,10 +109,10 @@ def _bound(equation: JaxprEqn, values: list[Any]) -> list[Any]:
     """The same by JAX itself, where numpy has no such function."""
     shape = np.broadcast_shapes(*(np.shape(value) for value in values))
     parameters = {k: None if k == "sharding" else v for k, v in equation.params.items()}
-    dtypes = [v.aval.dtype for v in equation.invars]
+    avals: list[Any] = [v.aval for v in equation.invars]
     with jax.ensure_compile_time_eval(), jax.numpy_dtype_promotion("standard"):
-        pairs = zip(values, dtypes, strict=True)
-        whole = [jnp.broadcast_to(jnp.asarray(v, dtype), shape) for v, dtype in pairs]
+        pairs = zip(values, avals, strict=True)
+        whole = [jnp.broadcast_to(jnp.asarray(v, aval.dtype), shape) for v, aval in pairs]
         result = equation.primitive.bind(*whole, **parameters)
     results = list(result) if equation.primitive.multiple_results else [result]
     floats = lambda r: jnp.issubdtype(r.dtype, jnp.floating)

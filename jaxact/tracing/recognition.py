@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ _NUMPY = SimpleNamespace(
 )
 
 # What networks use as activations and no entry declares, for x and not for a multiple of it.
-_PLAIN = {
+_PLAIN: dict[str, Callable[..., Any]] = {
     "sin": np.sin,
     "cos": np.cos,
     "gaussian": lambda x: np.exp(-(x**2)),
@@ -80,7 +80,8 @@ def match(values: np.ndarray, eps: float, *, parametric: bool = False) -> Match 
     families, table = _families(len(CATALOG))
     error = _error(table, values)
     for index in np.argsort(error, kind="stable")[:3]:
-        found = _fitted(*families[index], values, allowed) if error[index] < 0.1 else None
+        entry, name, number = families[int(index)]
+        found = _fitted(entry, name, number, values, allowed) if error[index] < 0.2 else None
         if found is not None:
             return found
     return None
@@ -156,7 +157,7 @@ def _unknown_setting(entry: Entry) -> list[Setting]:
     return [{names[0]: UNKNOWN}] if len(names) == 1 else []
 
 
-_GRID = np.concatenate([np.geomspace(1e-3, 30, 46), -np.geomspace(1e-3, 3, 12)])
+_GRID = np.concatenate([np.geomspace(1e-3, 30, 46), -np.geomspace(1e-2, 3, 26)])
 
 
 @functools.lru_cache(maxsize=2)

@@ -173,7 +173,7 @@ Spelt = tuple[str, Variable, tuple[Step, ...], Match]
 
 
 class _Candidate(NamedTuple):
-    index: int  # of the last step
+    last: int  # number of the step that gives the result
     first: int  # of the first use of the start
     start: Variable
     match: Match
@@ -203,9 +203,9 @@ class _Search:
         starts = [a for a in inputs if isinstance(a, Variable) and a.depends and _is_float(a.aval)]
         found = [c for start in dict.fromkeys(starts) for c in self._candidates(start)]
         covered: set[int] = set()
-        for candidate in sorted(found, key=lambda c: (-c.index, c.first)):
-            start, last = candidate.start, self.free[candidate.index]
-            steps = _between(start, last, self.free[: candidate.index + 1])
+        for candidate in sorted(found, key=lambda c: (-c.last, c.first)):
+            start, last = candidate.start, self.free[candidate.last]
+            steps = _between(start, last, self.free[: candidate.last + 1])
             overlaps = covered & {id(step) for step in steps}
             if not overlaps and self._is_activation(candidate, steps):
                 covered |= {id(step) for step in steps}
