@@ -12,6 +12,7 @@ from typing import Any
 
 from ._catalog import CATALOG as CATALOG, Entry as Entry, activation as activation
 from ._derivatives import Kernel as Kernel
+from ._plain import plain as plain
 from .functions import (
     acon_c as acon_c,
     apl as apl,

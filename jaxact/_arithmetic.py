@@ -276,6 +276,11 @@ class XlaOps:
             high = jnp.where(jnp.isfinite(total) & (total != 0), total, high)
         return high, cls._if_normal(high, (head * factor_head - high) + low)
 
+    @classmethod
+    def phase(cls, x: Array, factor: Array | float) -> tuple[Array, Array | None]:
+        """The same, for a large product of which small differences count."""
+        return cls.product(x, factor)
+
     @staticmethod
     def force_recompute(quotient: Array) -> Array:
         """A quotient of two arrays, not negative, that is used more than once."""
@@ -600,12 +605,89 @@ class CpuOps(XlaOps):
         return 2 * half * (w * series) + 2 * half
 
 
+class PlainOps(XlaOps):
+    """The same in JAX's ordinary operations, for `plain`: no bits, no barriers, no second parts."""
+
+    double_float = False
+
+    @classmethod
+    def for_results(cls, dtype) -> type[XlaOps]:
+        return cls
+
+    absolute, with_sign = SmoothOps.absolute, SmoothOps.with_sign
+
+    @staticmethod
+    def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
+        exponent = v if low is None else v + low
+        return jnp.exp(exponent + lift * _LN2 if lift else exponent)
+
+    @staticmethod
+    def expm1(v: Array, low: Array | None = None) -> Array:
+        return jnp.expm1(v if low is None else v + low)
+
+    @classmethod
+    def tanh(cls, x: Array) -> Array:
+        return jnp.tanh(x)
+
+    @staticmethod
+    def short(x: Array, bits: int) -> Array:
+        return x  # what is left of it is 0
+
+    @staticmethod
+    def distance(root: tuple[Any, float], a: Array) -> Array:
+        return root[0] - a
+
+    @classmethod
+    def with_sticky_bit(cls, high: Array, low: Array, dtype) -> Array:
+        return high
+
+    @staticmethod
+    def difference(x: Array, number: Array | float) -> tuple[Array, Array]:
+        difference = x - number
+        return difference, jnp.zeros_like(difference)
+
+    @staticmethod
+    def fast_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+        total = a + b
+        return total, jnp.zeros_like(total)
+
+    @classmethod
+    def product(cls, x: Array, factor: Array | float) -> tuple[Array, Array | None]:
+        high = factor * x
+        return high, None if isinstance(factor, float) else jnp.zeros_like(high)
+
+    @classmethod
+    def phase(cls, x: Array, factor: Array | float) -> tuple[Array, Array | None]:
+        # Multiples of 4 have few bits up to 1e4, and those of a unit of the factor's as well.
+        high, head = factor * x, 4 * jnp.round(x / 4)
+        if isinstance(factor, float):
+            unit = 2.0 ** (math.frexp(factor)[1] - 11) if factor else 1.0
+            factor_head: Any = round(factor / unit) * unit
+        else:
+            unit = jnp.exp2(jnp.ceil(jnp.log2(lax.stop_gradient(jnp.abs(factor) + 1e-3))) - 11)
+            factor_head = jnp.round(factor / unit) * unit
+        rest = head * (factor - factor_head) + (x - head) * factor
+        return high, (head * factor_head - high) + rest
+
+    @classmethod
+    def quotient(cls, x: Array, divisor: Array | float) -> tuple[Array, Array | None]:
+        high = x / divisor
+        return high, None if isinstance(divisor, float) else jnp.zeros_like(high)
+
+
 def polynomial(x: Array, highest: float | Array, second: float | Array, *rest) -> Array:
     """Horner's scheme, highest power first."""
     result = highest * x + second
     for coefficient in rest:
         result = result * x + coefficient
     return result
+
+
+def largest_entry(x: Array, axes: tuple[int, ...]) -> Array:
+    """The largest entry along axes, which are kept; -inf where there is none."""
+    if any(x.shape[axis] == 0 for axis in axes):
+        return jnp.max(x, axes, keepdims=True, initial=-jnp.inf)
+    return jnp.max(x, axes, keepdims=True)  # exporters know no other
 
 
 def opaque_constant(high: Any, a: Array) -> Array:

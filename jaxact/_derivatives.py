@@ -22,7 +22,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._arguments import as_array, broadcast, is_number, real
-from ._arithmetic import CpuOps, SmoothOps, XlaOps
+from ._arithmetic import CpuOps, PlainOps, SmoothOps, XlaOps
 from ._jax import (
     SymbolicZero,
     Zero,
@@ -34,6 +34,7 @@ from ._jax import (
 )
 from ._mechanism import HAS_PRIMITIVES
 from ._opaque_call import opaque_call
+from ._plain import checkpoint, custom_jvp, is_plain
 
 # An array with so many axes holds images: there XLA for CPUs computes what a convolution is given
 # again, from what a norm keeps, unless backward reads it.
@@ -170,7 +171,7 @@ class Kernel:
     def _with_rule(self, *, symbolic_zeros: bool) -> Callable[..., Array]:
         evaluate = functools.partial(_evaluate, self)
         evaluate.__name__ = self.name  # type: ignore[attr-defined]
-        function = jax.custom_jvp(evaluate, nondiff_argnums=(0,))
+        function = custom_jvp(evaluate, nondiff_argnums=(0,))
         function.defjvp(functools.partial(_jvp, self), symbolic_zeros=symbolic_zeros)
         return function
 
@@ -344,10 +345,14 @@ def _evaluate(kernel: Kernel, config: CallConfig, x: Array, *arrays: Array) -> A
         info = jnp.iinfo(x.dtype)
         bounds = [int(min(max(number or 0, info.min), info.max)) for number in config.numbers]
         return kernel.value(XlaOps, x, *bounds)
+    dtype = compute_dtype(x, *arrays)
+    if is_plain():
+        wide = [a if a.dtype == dtype else a.astype(dtype) for a in (x, *arrays)]
+        y = kernel.value(PlainOps, wide[0], *_merge(config.numbers, wide[1:]))
+        return y if y.dtype == x.dtype else y.astype(x.dtype)
     exact = kernel.is_exact(config.numbers)
     if exact and x.dtype != jnp.bfloat16:
         return kernel.value(XlaOps, x, *config.numbers)
-    dtype = compute_dtype(x, *arrays)
 
     def compute(ops, x, *arrays):
         if exact and ops is XlaOps:
@@ -365,6 +370,8 @@ def _evaluate(kernel: Kernel, config: CallConfig, x: Array, *arrays: Array) -> A
 
 def on_platform(compute: Callable[..., Any], *arrays: Array) -> Any:
     """compute(ops, *arrays), where `ops` is the arithmetic of the platform compiled for."""
+    if is_plain():
+        return compute(PlainOps, *arrays)
     if jax.typeof(arrays[0]).weak_type or compute_dtype(*arrays) == jnp.float64:
         return compute(XlaOps, *arrays)  # working on bits would lose the weak type
     if not HAS_PRIMITIVES:
@@ -403,7 +410,7 @@ def _jvp(kernel: Kernel, config: CallConfig, primals, tangents):
     return y, jnp.zeros_like(y) if total is None else total
 
 
-@functools.partial(jax.checkpoint, static_argnums=(0, 1, 2))  # keeps x and the parameters only
+@functools.partial(checkpoint, static_argnums=(0, 1, 2))  # keeps x and the parameters only
 def _by_parameters(kernel: Kernel, numbers: Numbers, dtype, x: Array, arrays, tangents) -> Array:
     """The derivative along tangents of the parameters that are arrays."""
     compute = compute_dtype(x, *arrays)

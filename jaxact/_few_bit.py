@@ -29,6 +29,7 @@ from ._jax import (
 from ._levels import Levels
 from ._opaque_call import opaque_call
 from ._packing import Packing
+from ._plain import custom_jvp
 
 
 class Coding(NamedTuple):
@@ -62,7 +63,7 @@ class Coding(NamedTuple):
         return slopes
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
 def coded(coding: Coding, x: Array) -> Array:
     """The activation, whose slope is one of a few levels."""
     return coding.value(x)

@@ -88,13 +88,18 @@ def _shifts(ndim: int, bits: int) -> Array:
 def split_last(x: Array, outer: int, inner: int) -> Array:
     """The last axis as two; a sharding stays with the first."""
     shape = (*x.shape[:-1], outer, inner)
-    return jnp.reshape(x, shape, out_sharding=_explicit(x, lambda spec: (*spec, None)))
+    return _reshaped(x, shape, _explicit(x, lambda spec: (*spec, None)))
 
 
 def join_last(x: Array) -> Array:
     """The last two axes as one; a sharding of the first stays."""
     shape = (*x.shape[:-2], math.prod(x.shape[-2:]))
-    return jnp.reshape(x, shape, out_sharding=_explicit(x, lambda spec: spec[:-1]))
+    return _reshaped(x, shape, _explicit(x, lambda spec: spec[:-1]))
+
+
+def _reshaped(x: Array, shape: tuple[int, ...], sharding) -> Array:
+    # What no sharding needs is not said: exporters know the function by its usual arguments.
+    return jnp.reshape(x, shape, **({} if sharding is None else {"out_sharding": sharding}))
 
 
 def _parts(x: Array) -> int:

@@ -19,6 +19,7 @@ from ._arguments import real, require
 from ._catalog import CATALOG, Entry
 from ._derivatives import residual_policy
 from ._levels import fit
+from ._plain import not_plain
 from .names import Named
 
 
@@ -138,7 +139,8 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
 def _coding(name: str, parameters: tuple[tuple[str, Any], ...], bits: int) -> _few_bit.Coding:
     entry = CATALOG[name]
     function = functools.partial(entry.function, **dict(parameters))
-    levels = fit(function, 2**bits, entry.domain(**dict(parameters)))
+    with not_plain():
+        levels = fit(function, 2**bits, entry.domain(**dict(parameters)))
     return _few_bit.Coding(entry.function, parameters, levels)
 
 

@@ -18,8 +18,8 @@ import pytest
 import jaxact
 
 ROOT = Path(jaxact.__file__).parents[1]
-NO_ACTIVATIONS = {  # what declares one, what finds one by name, and company from jax.nn
-    *("activation", "get"),
+NO_ACTIVATIONS = {  # what declares, finds, writes one plainly, and company from jax.nn
+    *("activation", "get", "plain"),
     *("logmeanexp", "logsumexp", "one_hot", "standardize"),
 }
 SECTIONS = ("Args", "Returns", "Accuracy", "Edges", "Raises", "Source", "Example")
@@ -45,6 +45,7 @@ FLOORS = {
         "_mechanism",
         "_normal",
         "_packing",
+        "_plain",
         "_opaque_call",
     },
     "functions": {"functions"},

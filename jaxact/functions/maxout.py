@@ -13,6 +13,7 @@ from .._catalog import activation
 from .._jax import SymbolicZero
 from .._opaque_call import opaque_call
 from .._packing import Packing, split_last
+from .._plain import checkpoint, custom_jvp
 
 
 @activation(
@@ -72,7 +73,7 @@ def _maxout(num_pieces: int, axis: int, x: Array) -> Array:
     return jnp.moveaxis(y, -1, axis)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
 def _largest(num_pieces: int, x: Array) -> Array:
     return _running(num_pieces, x)[0]
 
@@ -90,7 +91,7 @@ def _largest_jvp(num_pieces: int, primals, tangents):
     return y, _pick(num_pieces, packing, packed, t)
 
 
-@functools.partial(jax.checkpoint, static_argnums=(0, 1))  # keeps the packed index, nothing else
+@functools.partial(checkpoint, static_argnums=(0, 1))  # keeps the packed index, nothing else
 def _pick(num_pieces: int, packing: Packing, packed: Array, t: Array) -> Array:
     groups = _groups(num_pieces, t)
     index = packing.unpack(packed, groups.shape[-2])

@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from .._arguments import Axis, as_array, axis_indices, is_number, real, static
 from .._derivatives import compute_dtype
+from .._plain import checkpoint, is_plain
 
 
 def standardize(
@@ -81,7 +82,7 @@ def _standardize(
     return _standardized(axes, x, mean, variance, added, where)
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)  # reverse mode keeps the arguments only
+@functools.partial(checkpoint, static_argnums=0)  # reverse mode keeps the arguments only
 def _standardized(
     axes: tuple[int, ...],
     x: Array,
@@ -121,5 +122,7 @@ def _average(x: Array, axes: tuple[int, ...], where: ArrayLike | None) -> Array:
 
 
 def _power_of_two(x: Array) -> Array:
-    """The largest power of two that is not above x; 1 for 0."""
+    """The largest power of two that is not above x; 1 for 0. In plain operations x itself."""
+    if is_plain():
+        return jnp.where(x > 0, x, 1.0)
     return jnp.where(x > 0, x / (2 * jnp.frexp(x)[0]), 1.0)

@@ -72,7 +72,7 @@ def sine(x: ArrayLike, omega: ArrayLike = 30.0) -> Array:
 
 def _sine_of(ops, x, factor, turn: Array | float = 0.0):
     """sin(factor * x + turn * pi), and sin(r) / r for the phase r that is left of it."""
-    r, low = ops.product(x, factor)
+    r, low = ops.phase(x, factor)
     first, second, third, fourth, fifth = _PI[x.dtype]
     coarse = 4096 * _whole(r * (1 / (4096 * math.pi)))
     r = r - coarse * first

@@ -12,6 +12,7 @@ from .._arguments import axis_index, real
 from .._catalog import activation
 from .._derivatives import Kernel, scale_tangent
 from .._opaque_call import opaque_call
+from .._plain import custom_jvp
 
 
 @activation(
@@ -57,7 +58,7 @@ def crelu(x: ArrayLike, axis: int = -1) -> Array:
     return _crelu(axis_index("crelu", axis, x.ndim), x)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
 def _both_parts(axis: int, x: Array) -> Array:
     zero = jnp.zeros_like(x)
     return jnp.concatenate([jnp.where(x <= 0, zero, x), jnp.where(x >= 0, zero, -x)], axis)
@@ -130,7 +131,7 @@ def brelu(x: ArrayLike, axis: int = -1) -> Array:
     return _brelu(axis_index("brelu", axis, x.ndim), x)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
 def _alternating_parts(axis: int, x: Array) -> Array:
     shape = tuple(size if i == axis else 1 for i, size in enumerate(x.shape))
     sign = 1 - 2 * (lax.broadcasted_iota(jnp.int32, shape, axis) % 2)

@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.nn import one_hot as one_hot
 from jax.typing import ArrayLike
 
 from .._arguments import Axis, as_array, axis_indices, broadcast, real, static
-from .._arithmetic import DROP, LIFT, opaque_constant, polynomial, two_parts
+from .._arithmetic import DROP, LIFT, largest_entry, opaque_constant, polynomial, two_parts
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
 from .._jax import SymbolicZero, softmax_rule_is_refused
 from .._opaque_call import linear_call, opaque_call
+from .._plain import custom_jvp, is_plain
 
 _of_jax = jax.nn.softmax  # as it is now: a program may put ours in its place
 
@@ -424,8 +425,12 @@ def _total(ops: Any, first: Array, *others: Array) -> tuple[Array, Array]:
     return total, low
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
 def _probabilities(axes: tuple[int, ...], x: Array) -> Array:
+    if is_plain():
+        row = _plain_row(axes, x)
+        return (row.exponentials / row.total).astype(x.dtype)
+
     def compute(ops, x):
         lifted = _rows(ops, x, axes).lifted
         total = jnp.sum(lifted, axes, keepdims=True)
@@ -435,8 +440,12 @@ def _probabilities(axes: tuple[int, ...], x: Array) -> Array:
     return on_platform(compute, x)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
 def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
+    if is_plain():
+        row = _plain_row(axes, x)
+        return (row.high - jnp.log(row.total)).astype(x.dtype)
+
     def compute(ops, x):
         rows = _rows(ops, x, axes)
         logarithm, largest = _log_of_sum(rows, axes)
@@ -446,8 +455,17 @@ def _log_probabilities(axes: tuple[int, ...], x: Array) -> Array:
     return on_platform(compute, x)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
 def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None = None) -> Array:
+    if is_plain():
+        row = _plain_row(axes, x)
+        sum_is_zero = row.top == -jnp.inf
+        y = jnp.where(sum_is_zero, -jnp.inf, row.top + jnp.log(row.total))
+        y = jnp.where(row.top == jnp.inf, row.top, y)
+        if count is not None:
+            y = jnp.where(count == 0, jnp.nan, y - jnp.log(jnp.where(count == 0, 1.0, count)))
+        return y.astype(x.dtype)
+
     def compute(ops, x, *count):
         rows = _rows(ops, x, axes)
         high, low = _sum(rows, axes)
@@ -459,6 +477,31 @@ def _log_of_mean(axes: tuple[int, ...], x: Array, count: Array | None = None) ->
         return y if y.dtype == x.dtype else ops.narrow(y, x.dtype)
 
     return on_platform(compute, x, *([] if count is None else [count]))
+
+
+class _PlainRow(NamedTuple):
+    """Rows in ordinary operations.
+
+    Attributes:
+        top: the largest entry of each row, a constant to autodiff.
+        high: x - top, and x where no entry takes part.
+        exponentials: exp(x - top).
+        total: their sum, and 1 where no entry takes part.
+    """
+
+    top: Array
+    high: Array
+    exponentials: Array
+    total: Array
+
+
+def _plain_row(axes: tuple[int, ...], x: Array) -> _PlainRow:
+    x = x.astype(compute_dtype(x))
+    top = lax.stop_gradient(largest_entry(x, axes))
+    high = x - jnp.where(top == -jnp.inf, 0.0, top)
+    exponentials = jnp.exp(high)
+    total = jnp.sum(exponentials, axes, keepdims=True)
+    return _PlainRow(top, high, exponentials, jnp.where(top == -jnp.inf, 1.0, total))
 
 
 # --- Tangents ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from .._arguments import axis_index, broadcast, is_number, real, require
 from .._catalog import activation
 from .._derivatives import compute_dtype
+from .._plain import checkpoint
 from .simplex import softmax
 from .sparse_simplex import first_largest
 
@@ -87,7 +88,7 @@ def gumbel_softmax(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-@functools.partial(jax.checkpoint, static_argnums=(0, 1, 2))  # keeps the arguments only
+@functools.partial(checkpoint, static_argnums=(0, 1, 2))  # keeps the arguments only
 def _draw(axis: int, hard: bool, number: float, x: Array, key, *array: Array) -> Array:
     wide = compute_dtype(x)
     logits = x.astype(wide)

@@ -310,7 +310,7 @@ def _sqrt_softplus(ops, x):
     lifted = gate.lifted * gate.e
     logarithm = ops.log1p(lifted, lifted * DROP)
     base = jnp.where(x < 0, logarithm, x + jnp.where(x > 60, 0.0, logarithm * DROP))
-    y = jnp.sqrt(base) * jnp.where(x < 0, DROP**0.5, 1.0)
+    y = jnp.sqrt(jnp.where(x < -60, 1.0, base)) * jnp.where(x < 0, DROP**0.5, 1.0)
     return jnp.where(x < -60, gate.lifted * DROP, y)
 
 

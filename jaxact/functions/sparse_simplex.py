@@ -12,6 +12,7 @@ norm is convex in c, so that steps from c = 1 approach the root from above, for 
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,10 +21,11 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from .._arguments import Axis, axis_index, axis_indices, broadcast, is_number, real, require
-from .._arithmetic import polynomial
+from .._arithmetic import largest_entry, polynomial
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
 from .._jax import SymbolicZero
+from .._plain import checkpoint, custom_jvp, is_plain
 
 
 def _sparsemax_formula(math, xs):
@@ -232,7 +234,7 @@ def _entmax(
     )
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+@functools.partial(custom_jvp, nondiff_argnums=(0, 1))
 def _probabilities(
     axes: tuple[int, ...], number: float | None, x: Array, array: Array | None
 ) -> Array:
@@ -247,17 +249,19 @@ def _probabilities(
 
 def _solve(axes: tuple[int, ...], exponent: Any, x: Array) -> Array:
     total = functools.partial(jnp.sum, axis=axes, keepdims=True)
-    top = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)
+    top = lax.stop_gradient(largest_entry(x, axes))  # p does not change if all entries do
     u = x - jnp.where(jnp.isfinite(top), top, 0.0)
     taking_part = top > -jnp.inf
+    if is_plain():  # and differentiated: what is far below has no share, and a slope of 0
+        u = jnp.where(u < -1e4, -1e4, u)
 
-    def step(_, largest):
+    def step(exponent, u, largest):
         e, weights = _powers(exponent, u / _power(exponent, largest))
         excess = jnp.where(taking_part, largest * total(e), 1.0)
         ratio = jnp.where(taking_part, total(e) / total(weights), 1.0)
         return largest * _stretch(exponent, excess, ratio)
 
-    largest = lax.fori_loop(0, _steps(axes, x), step, jnp.ones_like(top))
+    largest = _fixed_point(step, _steps(axes, x), (exponent, u), jnp.ones_like(top))
     if _whole(exponent) == 1:
         inside = u > -largest
         count = jnp.where(taking_part, total(inside, dtype=u.dtype), 1.0)
@@ -267,6 +271,18 @@ def _solve(axes: tuple[int, ...], exponent: Any, x: Array) -> Array:
         e, _ = _powers(exponent, u / _power(exponent, largest))
         y = e / jnp.where(taking_part, total(e), 1.0)
     return jnp.where(jnp.isnan(top) | (top == jnp.inf), jnp.nan, y)
+
+
+def _fixed_point(step: Callable[..., Array], steps: int, given: tuple, start: Array) -> Array:
+    """Where step(*given, where) leads from the start."""
+    if not is_plain():
+        return lax.fori_loop(0, steps, lambda _, where: step(*given, where), start)
+    where = start
+    constant = [lax.stop_gradient(a) if isinstance(a, Array) else a for a in given]
+    for _ in range(steps):  # written out: not all that read programs know loops
+        where = step(*constant, where)
+    # Two steps from the root have its derivatives to the third.
+    return step(*given, step(*given, where))
 
 
 def _steps(axes: tuple[int, ...], x: Array) -> int:
@@ -332,14 +348,14 @@ def _probabilities_jvp(axes, number, primals, tangents):
     return y, total
 
 
-@functools.partial(jax.checkpoint, static_argnums=(0, 1))
+@functools.partial(checkpoint, static_argnums=(0, 1))
 def _spread(axes: tuple[int, ...], number: float | None, y: Array, array: Array | None, t: Array):
     wide = compute_dtype(y)
     slopes = _slopes(number if array is None else array.astype(wide), y.astype(wide))
     return (slopes * _centred(axes, slopes, t.astype(wide))).astype(y.dtype)
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)
+@functools.partial(checkpoint, static_argnums=0)
 def _spread_by_exponent(axes: tuple[int, ...], y: Array, array: Array, t: Array):
     wide = compute_dtype(y)
     p, exponent = y.astype(wide), array.astype(wide)
