@@ -147,7 +147,8 @@ def variants(*kinds: str) -> list[Case]:
     """The cases but for those that differ from another in numbers only: they run the same code."""
     distinct = {}
     for case in cases(*kinds):
-        choices = {name: v for name, v in case.parameters.items() if not isinstance(v, float)}
+        numbers = float | tuple
+        choices = {name: v for name, v in case.parameters.items() if not isinstance(v, numbers)}
         distinct.setdefault((case.entry.name, repr(choices)), case)
     return list(distinct.values())
 

@@ -30,6 +30,7 @@ datasets = importlib.import_module("_dataset")
 pytestmark = pytest.mark.xdist_group("example")  # one process, which trains for all
 
 SMALL = ["--epochs", "2", "--seeds", "2", "--depth", "2"]
+SMALLEST = ["--epochs", "1", "--seeds", "1", "--depth", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_learning_rates_are_swept_and_the_one_with_the_lowest_loss_is_shown(
     images, tmp_path, capsys
 ):
     np.savez(tmp_path / "own.npz", **images)
-    own = ["--data", str(tmp_path / "own.npz"), "--output", str(tmp_path), *SMALL]
+    own = ["--data", str(tmp_path / "own.npz"), "--output", str(tmp_path), *SMALL, "--depth", "1"]
     assert example.main(["--activations", "elu", "--learning-rate", "0.1,1e-6", *own]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"learning rate +1e-06 +0.1 *$", printed, re.M)
@@ -133,7 +134,7 @@ def test_own_images_can_be_compared_and_interrupt_keeps_what_was_finished(
         return real(activation, *others)
 
     monkeypatch.setattr(example, "try_out", interrupted_at_tanh)
-    own = ["--data", str(tmp_path / "own.npz"), "--output", str(tmp_path), *SMALL]
+    own = ["--data", str(tmp_path / "own.npz"), "--output", str(tmp_path), *SMALLEST]
     assert example.main(["--activations", "gelu,tanh,relu", *own]) == 130
     printed = capsys.readouterr().out
     assert "1 of 3 were finished" in printed

@@ -298,7 +298,7 @@ def temporary_arrays(lowered, size):
 
 @functools.cache
 def barriers_end_fusions(size):
-    """Whether XLA writes out what it computes before a barrier: in JAX 0.12 it does, not in 0.10."""
+    """Whether XLA writes out what comes before a barrier: it does in JAX 0.12, not in 0.10."""
 
     def transposed(x, y):
         x, sums = jax.lax.optimization_barrier((x, x + y))
