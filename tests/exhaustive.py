@@ -19,6 +19,7 @@ FINITE = (*range(0x7F8), *range(0x800, 0xFF8))  # chunks of 2^20 bit patterns, o
 SUBNORMAL = frozenset((*range(8), *range(0x800, 0x808)))
 NOTHING = Score(0.0, np.nan, 0, 0, 0.0, 0.0)
 _BARELY = 2.0**-12  # ULP: what is misrounded by less, the polynomials cannot tell
+_UNSURE = 2.0**-37  # relative: nor what is nearer than this to where it overflows or vanishes
 
 
 def judge(
@@ -72,7 +73,12 @@ def _errors(got, first, step, coefficients, normal) -> Array:
     errors = jnp.abs(got - exact) * lax.bitcast_convert_type(per_unit, np.float64)
     errors = jnp.where(jnp.isfinite(rounded), errors, jnp.where(got == rounded, 0, np.inf))
     errors = jnp.where(jnp.isnan(got), np.inf, errors).astype(np.float32)
-    least = float(np.finfo(np.float32).smallest_normal)
+    # At the tie between the largest number and infinity either is right.
+    largest, overflow = float(np.finfo(np.float32).max), 2.0**128 - 2.0**103
+    is_tie = jnp.abs(jnp.abs(exact) - overflow) <= _UNSURE * overflow
+    is_neighbour = (jnp.abs(got) >= largest) & (jnp.sign(got) == jnp.sign(exact))
+    errors = jnp.where(is_tie & is_neighbour, np.float32(0.5), errors)
+    least = float(np.finfo(np.float32).smallest_normal) * (1 + _UNSURE)
     counts = normal & ((jnp.abs(exact) > least) | (exact == 0))
     return jnp.where(counts, errors, jnp.where(exact == exact, -1 - errors, np.nan))
 

@@ -8,7 +8,7 @@ import numpy as np
 import oracle
 import pytest
 from cases import cases, over
-from exhaustive import FINITE, judge
+from exhaustive import FINITE, _errors, judge
 from oracle.runs import floats
 
 from jaxact import CATALOG
@@ -61,3 +61,15 @@ def test_one_wrong_float_among_millions_is_found():
     found = judge(function, silu.formula, {}, chunks=[0x3F8])
     assert found.worst > 1e5
     assert found.at == float(np.float32(1.1))
+
+
+@pytest.mark.parametrize("answer", [np.finfo(np.float32).max, np.inf])
+def test_either_neighbour_of_the_last_tie_is_right(answer):
+    """And what no polynomial can tell from the least normal number does not count."""
+    overflow = 2.0**128 - 2.0**103
+    exact = np.array([overflow, overflow * (1 + 2.0**-44), 2.0**-126 * (1 + 2.0**-44), 1.0])
+    got = np.array([answer, answer, 0.0, 1.0], np.float32)
+    with jax.enable_x64(True):
+        errors = np.asarray(_errors(got, np.zeros(4), np.zeros(4), exact[None], True))
+    np.testing.assert_allclose(errors[[0, 1, 3]], [0.5, 0.5, 0])
+    assert errors[2] < 0
