@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from ._arguments import as_array, broadcast, is_number, real
+from ._arguments import as_array, broadcast, is_number, number, real
 from ._arithmetic import CpuOps, PlainOps, SmoothOps, XlaOps
 from ._jax import (
     SymbolicZero,
@@ -137,12 +137,12 @@ class Kernel:
         """The function on arrays and numbers: promotes, broadcasts, and keeps the dtype of x."""
         # What is done here is done again at every eager call: the rest is left to the trace.
         if not isinstance(x, Array):
-            x = jnp.asarray(x)
+            x = as_array(x, self.name, self.arguments[0])
         for parameter in parameters:
             if type(parameter) is not float:
-                numbers = tuple([float(p) if is_number(p) else None for p in parameters])
-                given = zip(parameters, numbers, strict=True)
-                arrays = [as_array(p) for p, n in given if n is None]
+                given = list(zip(parameters, self.arguments[1:], strict=True))
+                numbers = tuple([number(p, self.name, called) for p, called in given])
+                arrays = [as_array(p, self.name, c) for p, c in given if not is_number(p)]
                 return self._compiled((numbers, _residual_policy.get()), x, *arrays)
         return self._compiled((parameters, _residual_policy.get()), x)
 
@@ -184,9 +184,9 @@ class Kernel:
             if keep == "output":
                 self._require_output(numbers)
             keep_integers = self.integers and all(n is not None and n.is_integer() for n in numbers)
-            x = real(x, self.name, keep_integers=keep_integers)
+            x = real(x, self.name, self.arguments[0], keep_integers=keep_integers)
             names = [a for a, n in zip(self.arguments[1:], numbers, strict=True) if n is None]
-            given = {n: real(a, self.name) for n, a in zip(names, arrays, strict=True)}
+            given = {n: real(a, self.name, n) for n, a in zip(names, arrays, strict=True)}
             x, aligned = broadcast(self.name, x, given, called=self.arguments[0])
             return self.function(config, x, *aligned)
 

@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .. import _gelu_exponent as curve, _normal as normal
-from .._arguments import as_array, axis_index, is_number, real, require
+from .._arguments import as_array, axis_index, flag, is_number, real, require, whole
 from .._arithmetic import DROP
 from .._catalog import activation
 from .._derivatives import Kernel
@@ -65,8 +65,8 @@ def glu(x: ArrayLike, axis: int = -1, *, gate: ArrayLike | None = None) -> Array
         Array([0.5      , 1.9866143], dtype=float32)
     """
     if gate is None:
-        return _glu_of_halves(axis, as_array(x))
-    return GLU(x, real(gate, "glu"))
+        return _glu_of_halves(whole("glu", "axis", axis), as_array(x, "glu"))
+    return GLU(x, real(gate, "glu", "gate"))
 
 
 @activation(
@@ -186,7 +186,8 @@ def geglu(
         Array([2.524034, 0.      ], dtype=float32)
     """
     gate, value = _pair("geglu", gate, value, axis)
-    return (GEGLU_TANH if approximate else GEGLU)(gate, value)
+    chosen = GEGLU_TANH if flag("geglu", "approximate", approximate) else GEGLU
+    return chosen(gate, value)
 
 
 @activation(
@@ -371,7 +372,7 @@ def _halves(name: str, x: Array, axis: int, other: str) -> tuple[Array, Array]:
     Raises:
         ValueError: if there is no such axis, or if it has an odd size.
     """
-    x = real(x, name)
+    x = real(x, name, "x" if other == "gate" else "gate")
     axis = axis_index(name, axis, x.ndim)
     if x.shape[axis] % 2:
         raise ValueError(
@@ -387,8 +388,8 @@ def _pair(
 ) -> tuple[ArrayLike, ArrayLike]:
     """The gate and what it gates: two arrays, or the halves of one, the gate first."""
     if value is None:
-        return _halves(name, as_array(gate), axis, "value")
-    return gate, real(value, name)
+        return _halves(name, as_array(gate, name, "gate"), whole(name, "axis", axis), "value")
+    return gate, real(value, name, "value")
 
 
 def _root_decay(ops, gate):

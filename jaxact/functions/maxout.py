@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import axis_index, real, require
+from .._arguments import axis_index, real, require, whole
 from .._catalog import activation
 from .._jax import SymbolicZero
 from .._opaque_call import opaque_call
@@ -56,6 +56,7 @@ def maxout(x: ArrayLike, num_pieces: int, axis: int = -1) -> Array:
         Array([3., 2.], dtype=float32)
     """
     x = real(x, "maxout")
+    num_pieces = whole("maxout", "num_pieces", num_pieces)
     require(1 <= num_pieces <= 256, "jaxact.maxout", "num_pieces", num_pieces, "be 1 to 256")
     axis = axis_index("maxout", axis, x.ndim)
     features = x.shape[axis]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import Axis, as_array, axis_indices, is_number, real, static
+from .._arguments import Axis, as_array, axis_indices, mask, number, real, static
 from .._derivatives import compute_dtype
 from .._plain import checkpoint, is_plain
 
@@ -59,16 +59,21 @@ def standardize(
         raise ValueError(
             f"jaxact.standardize: algorithm is {algorithm!r}, but must be 'fast' or 'stable'"
         )
-    x, axis = as_array(x), static(axis)
-    if is_number(epsilon):  # known when compiled: a number that is handed over takes microseconds
-        return _standardize(axis, float(epsilon), x, mean, variance, None, where)
+    x, axis = as_array(x, "standardize"), static("standardize", axis)
+    where = mask("standardize", where, x)
+    mean = None if mean is None else as_array(mean, "standardize", "mean")
+    variance = None if variance is None else as_array(variance, "standardize", "variance")
+    known = number(epsilon, "standardize", "epsilon")
+    if known is not None:  # when compiled: a number that is handed over takes microseconds
+        return _standardize(axis, known, x, mean, variance, None, where)
+    epsilon = as_array(epsilon, "standardize", "epsilon")
     return _standardize(axis, None, x, mean, variance, epsilon, where)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _standardize(
     axis: Axis,
-    number: float | None,
+    known: float | None,
     x: ArrayLike,
     mean: ArrayLike | None,
     variance: ArrayLike | None,
@@ -77,8 +82,11 @@ def _standardize(
 ) -> Array:
     x = real(x, "standardize")
     axes = axis_indices("standardize", axis, x.ndim)
-    mean, variance = (None if a is None else real(a, "standardize") for a in (mean, variance))
-    added = real(epsilon if number is None else number, "standardize")  # type: ignore[arg-type]
+    mean, variance = (
+        None if a is None else real(a, "standardize", called)
+        for a, called in ((mean, "mean"), (variance, "variance"))
+    )
+    added = real(epsilon if known is None else known, "standardize", "epsilon")  # type: ignore[arg-type]
     return _standardized(axes, x, mean, variance, added, where)
 
 

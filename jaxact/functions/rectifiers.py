@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import is_number, real, require, require_ordered
+from .._arguments import is_number, number, real, require, require_key, require_ordered
 from .._arithmetic import is_short, rounded_down
 from .._catalog import activation
 from .._derivatives import FromMask, FromOutput, Kernel
@@ -471,7 +471,7 @@ def prelu(x: ArrayLike, negative_slope: ArrayLike) -> Array:
     """
     x = real(x, "prelu")
     if not is_number(negative_slope):
-        negative_slope = real(negative_slope, "prelu")
+        negative_slope = real(negative_slope, "prelu", "negative_slope")
     if jnp.ndim(negative_slope) > x.ndim:
         raise ValueError(
             f"jaxact.prelu: negative_slope of shape {jnp.shape(negative_slope)} does not broadcast "
@@ -540,6 +540,9 @@ def rrelu(
         >>> jaxact.rrelu(jnp.array([-4.0, 2.0]), lower=0.25, upper=0.75)
         Array([-2.,  2.], dtype=float32)
     """
+    for called, bound in (("lower", lower), ("upper", upper)):
+        if number(bound, "rrelu", called) is None:
+            real(bound, "rrelu", called)
     require_ordered("jaxact.rrelu", ("lower", lower), ("upper", upper))
     require(
         distribution in ("uniform", "normal"),
@@ -551,6 +554,7 @@ def rrelu(
     if key is None:
         return RRELU(x, (lower + upper) / 2)
     x = real(x, "rrelu")
+    require_key("rrelu", key)
     dtype = jnp.float64 if x.dtype == jnp.float64 else jnp.float32
     sharding = jax.typeof(x).sharding
     if distribution == "uniform":

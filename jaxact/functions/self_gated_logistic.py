@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import is_number, require
+from .._arguments import is_number, require_finite
 from .._arithmetic import DROP, LIFT, Decay, polynomial, two_parts
 from .._catalog import activation
 from .._derivatives import Kernel
@@ -411,8 +411,7 @@ def acon_c(x: ArrayLike, p1: ArrayLike = 1.0, p2: ArrayLike = 0.0, beta: ArrayLi
         Array([1.5280551, 0.       , 2.3280551], dtype=float32)
     """
     for name, value in (("p1", p1), ("p2", p2), ("beta", beta)):
-        if is_number(value):
-            require(math.isfinite(value), "jaxact.acon_c", name, value, "be finite")
+        require_finite("acon_c", name, value)
     return ACON_C(x, p1, p2, beta)
 
 

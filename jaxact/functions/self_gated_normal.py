@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .. import _gelu_exponent as curve, _normal as normal
-from .._arguments import require_ordered
+from .._arguments import flag, require_ordered
 from .._arithmetic import DROP
 from .._catalog import activation
 from .._derivatives import Kernel
@@ -72,7 +72,7 @@ def gelu(x: ArrayLike, approximate: bool = True) -> Array:
         >>> jaxact.gelu(jnp.array([-1.0, 0.0, 1.0]), approximate=False)
         Array([-0.15865526,  0.        ,  0.8413447 ], dtype=float32)
     """
-    return GELU_TANH(x) if approximate else GELU(x)
+    return GELU_TANH(x) if flag("gelu", "approximate", approximate) else GELU(x)
 
 
 def _gelu(ops, x):

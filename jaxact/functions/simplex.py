@@ -17,7 +17,7 @@ from jax import Array, lax
 from jax.nn import one_hot as one_hot
 from jax.typing import ArrayLike
 
-from .._arguments import Axis, as_array, axis_indices, broadcast, real, static
+from .._arguments import Axis, as_array, axis_indices, broadcast, flag, mask, real, static
 from .._arithmetic import DROP, LIFT, largest_entry, opaque_constant, polynomial, two_parts
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
@@ -82,7 +82,8 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
     """
     if softmax_rule_is_refused():
         return _of_jax(x, axis, where)
-    return _softmax(static(axis), as_array(x), where)
+    x = as_array(x, "softmax")
+    return _softmax(static("softmax", axis), x, mask("softmax", where, x))
 
 
 @activation(
@@ -126,7 +127,8 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
         >>> jaxact.log_softmax(jnp.array([1.0, 2.0, 30.0]))
         Array([-2.900000e+01, -2.800000e+01, -9.458066e-13], dtype=float32)
     """
-    return _log_softmax(static(axis), as_array(x), where)
+    x = as_array(x, "log_softmax")
+    return _log_softmax(static("log_softmax", axis), x, mask("log_softmax", where, x))
 
 
 @activation(
@@ -167,7 +169,8 @@ def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
         >>> jaxact.softmin(jnp.array([1.0, 2.0, 3.0]))
         Array([0.66524094, 0.24472848, 0.09003057], dtype=float32)
     """
-    return _softmin(static(axis), as_array(x), where)
+    x = as_array(x, "softmin")
+    return _softmin(static("softmin", axis), x, mask("softmin", where, x))
 
 
 def logsumexp(
@@ -213,11 +216,16 @@ def logsumexp(
         >>> jaxact.logsumexp(jnp.array([1000.0, 1000.0]))
         Array(1000.6931, dtype=float32)
     """
+    a, axis = as_array(a, "logsumexp", "a"), static("logsumexp", axis)
+    keepdims = flag("logsumexp", "keepdims", keepdims)
+    return_sign = flag("logsumexp", "return_sign", return_sign)
     if b is None:
-        y = _logsumexp(static(axis), keepdims, as_array(a), where)
+        where = mask("logsumexp", where, a)
+        y = _logsumexp(axis, keepdims, a, where)
         return (y, _sign_of_exp(y)) if return_sign else y
-    a = real(a, "logsumexp")
-    a, (factors,) = broadcast("logsumexp", a, {"b": real(b, "logsumexp")})
+    a = real(a, "logsumexp", "a")
+    a, (factors,) = broadcast("logsumexp", a, {"b": real(b, "logsumexp", "b")})
+    where = mask("logsumexp", where, a)
     axes, wide = axis_indices("logsumexp", axis, a.ndim), compute_dtype(a, factors)
     result = jax.nn.logsumexp(
         a.astype(wide), axes, factors.astype(wide), keepdims, return_sign, where
@@ -262,7 +270,9 @@ def logmeanexp(
         >>> jaxact.logmeanexp(jnp.array([1000.0, 1000.0]))
         Array(1000., dtype=float32)
     """
-    return _logmeanexp(static(axis), keepdims, as_array(x), where)
+    x, keepdims = as_array(x, "logmeanexp"), flag("logmeanexp", "keepdims", keepdims)
+    where = mask("logmeanexp", where, x)
+    return _logmeanexp(static("logmeanexp", axis), keepdims, x, where)
 
 
 # --- Compiled once, with the checks and the mask -------------------------------------------------
@@ -289,7 +299,7 @@ def _log_softmax(axis: Axis, x: Array, where: ArrayLike | None) -> Array:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _logsumexp(axis: Axis, keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
-    x = real(x, "logsumexp")
+    x = real(x, "logsumexp", "a")
     axes = axis_indices("logsumexp", axis, x.ndim)
     y = _log_of_mean(axes, _masked(x, where), None)
     return y if keepdims else jnp.squeeze(y, axes)

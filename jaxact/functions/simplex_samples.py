@@ -6,7 +6,7 @@ import jax
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import axis_index, broadcast, is_number, real, require
+from .._arguments import axis_index, broadcast, flag, is_number, number, real, require, require_key
 from .._catalog import activation
 from .._derivatives import compute_dtype
 from .._plain import checkpoint
@@ -77,24 +77,26 @@ def gumbel_softmax(
         Array([1., 1.], dtype=float32)
     """
     x = real(x, "gumbel_softmax")
+    require_key("gumbel_softmax", key)
+    hard = flag("gumbel_softmax", "hard", hard)
     if is_number(temperature):
         ok = temperature > 0
         require(ok, "jaxact.gumbel_softmax", "temperature", temperature, "be positive")
-        number, array = float(temperature), ()
+        known, array = number(temperature, "gumbel_softmax", "temperature"), ()
     else:
-        given = {"temperature": real(temperature, "gumbel_softmax")}
-        number, (x, array) = 0.0, broadcast("gumbel_softmax", x, given)
-    return _draw(axis_index("gumbel_softmax", axis, x.ndim), hard, number, x, key, *array)
+        given = {"temperature": real(temperature, "gumbel_softmax", "temperature")}
+        known, (x, array) = 0.0, broadcast("gumbel_softmax", x, given)
+    return _draw(axis_index("gumbel_softmax", axis, x.ndim), hard, known, x, key, *array)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 @functools.partial(checkpoint, static_argnums=(0, 1, 2))  # keeps the arguments only
-def _draw(axis: int, hard: bool, number: float, x: Array, key, *array: Array) -> Array:
+def _draw(axis: int, hard: bool, known: float, x: Array, key, *array: Array) -> Array:
     wide = compute_dtype(x)
     logits = x.astype(wide)
     if key is not None:
         logits = logits + jax.random.gumbel(key, x.shape, wide)
-    relaxed = softmax(logits / (array[0].astype(wide) if array else number), axis)
+    relaxed = softmax(logits / (array[0].astype(wide) if array else known), axis)
     if not hard:
         return relaxed.astype(x.dtype)
     return (first_largest(axis, logits) + (relaxed - lax.stop_gradient(relaxed))).astype(x.dtype)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import is_number, require
+from .._arguments import require_finite
 from .._arithmetic import DROP, LIFT, polynomial
 from .._catalog import activation
 from .._derivatives import Kernel
@@ -71,8 +71,7 @@ def soft_exponential(x: ArrayLike, alpha: ArrayLike = 0.0) -> Array:
         >>> jaxact.soft_exponential(jnp.array([-1.0, 0.0, 1.0]), 0.5)
         Array([-0.28693867,  0.5       ,  1.7974424 ], dtype=float32)
     """
-    if is_number(alpha):
-        require(math.isfinite(alpha), "jaxact.soft_exponential", "alpha", alpha, "be finite")
+    require_finite("soft_exponential", "alpha", alpha)
     return SOFT_EXPONENTIAL(x, alpha)
 
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import Axis, axis_index, axis_indices, broadcast, is_number, real, require
+from .._arguments import Axis, axis_index, axis_indices, broadcast, is_number, mask, real, require
 from .._arithmetic import largest_entry, polynomial
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
@@ -95,6 +95,7 @@ def sparsemax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> 
         Array([0.25, 0.75, 0.  ], dtype=float32)
     """
     x = real(x, "sparsemax")
+    where = mask("sparsemax", where, x)
     return _entmax(axis_indices("sparsemax", axis, x.ndim), 1.0, x, None, where)
 
 
@@ -150,10 +151,11 @@ def entmax(
         Array([0.83071893, 0.16928111, 0.        ], dtype=float32)
     """
     x = real(x, "entmax")
+    where = mask("entmax", where, x)
     if is_number(alpha):
         require(1 <= alpha <= 2, "jaxact.entmax", "alpha", alpha, "be from 1 to 2")
         return _entmax(axis_indices("entmax", axis, x.ndim), float(alpha) - 1, x, None, where)
-    x, (exponent,) = broadcast("entmax", x, {"alpha": real(alpha, "entmax")})
+    x, (exponent,) = broadcast("entmax", x, {"alpha": real(alpha, "entmax", "alpha")})
     axes = axis_indices("entmax", axis, x.ndim)
     if exponent.ndim and any(exponent.shape[a] > 1 for a in axes):
         raise ValueError(
