@@ -33,8 +33,8 @@ from ._jax import (
     zero_tangent,
 )
 from ._mechanism import HAS_PRIMITIVES
-from ._opaque_call import opaque_call
-from ._plain import checkpoint, custom_jvp, is_plain
+from ._opaque_call import linear_call, opaque_call
+from ._plain import custom_jvp, is_plain
 
 # An array with so many axes holds images: there XLA for CPUs computes what a convolution is given
 # again, from what a norm keeps, unless backward reads it.
@@ -396,7 +396,8 @@ def _jvp(kernel: Kernel, config: CallConfig, primals, tangents):
             jnp.zeros_like(a) if isinstance(t, SymbolicZero) else t
             for a, t in zip(arrays, tangents[1:], strict=True)
         ]
-        total = _by_parameters(kernel, config.numbers, y.dtype, x, arrays, given)
+        static = (kernel, config.numbers, y.dtype)
+        total = linear_call(_by_parameters, static, x, *arrays, *given)
         tangents = tangents[:1]
     for index, t in zip(_array_arguments(config.numbers)[: len(tangents)], tangents, strict=True):
         if isinstance(t, SymbolicZero):
@@ -410,15 +411,15 @@ def _jvp(kernel: Kernel, config: CallConfig, primals, tangents):
     return y, jnp.zeros_like(y) if total is None else total
 
 
-@functools.partial(checkpoint, static_argnums=(0, 1, 2))  # keeps x and the parameters only
-def _by_parameters(kernel: Kernel, numbers: Numbers, dtype, x: Array, arrays, tangents) -> Array:
-    """The derivative along tangents of the parameters that are arrays."""
-    compute = compute_dtype(x, *arrays)
-    x, arrays, tangents = jax.tree.map(lambda a: a.astype(compute), (x, arrays, tangents))
-    along = iter(tangents)
+def _by_parameters(kernel: Kernel, numbers: Numbers, dtype, *operands: Array) -> Array:
+    """The derivative along tangents, the last operands, of the parameters that are arrays."""
+    varying = numbers.count(None)
+    compute = compute_dtype(*operands[: varying + 1])
+    x, *rest = (a.astype(compute) for a in operands)
+    parameters, along = _merge(numbers, rest[:varying]), iter(rest[varying:])
     every = [next(along) if number is None else 0.0 for number in numbers]
     assert kernel.by_parameters is not None
-    return kernel.by_parameters(XlaOps, x, _merge(numbers, arrays), every).astype(dtype)
+    return kernel.by_parameters(XlaOps, x, parameters, every).astype(dtype)
 
 
 def _function(kernel: Kernel, config: CallConfig, x: Array, *arrays: Array) -> Array:
@@ -583,9 +584,9 @@ scale_tangent_p = primitive(
 # --- Mechanism 2: jax.checkpoint ---------------------------------------------------------------
 
 
-@functools.partial(jax.checkpoint, static_argnums=0)
-def _rematerialised(parameters: tuple, *operands: Array) -> Array:
-    kernel, numbers, residuals, dtype = parameters
+def _portable_product(
+    kernel: Kernel, numbers: Numbers, residuals: int, dtype, *operands: Array
+) -> Array:
     compute = compute_dtype(*operands)
     arguments, multipliers = operands[:residuals], operands[residuals:]
     x, *arrays = (a if _is_code(a) else a.astype(compute) for a in arguments)
@@ -599,7 +600,7 @@ def _rematerialised(parameters: tuple, *operands: Array) -> Array:
 
 
 def _scale_tangent_by_checkpoint(*operands: Array, kernel, numbers, residuals, dtype) -> Array:
-    return _rematerialised((kernel, numbers, residuals, dtype), *operands)
+    return linear_call(_portable_product, (kernel, numbers, residuals, dtype), *operands)
 
 
 _scale_tangent = scale_tangent_p.bind if HAS_PRIMITIVES else _scale_tangent_by_checkpoint

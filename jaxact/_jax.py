@@ -5,12 +5,14 @@ Nothing else here imports from `jax.core`, `jax.custom_derivatives`, `jax.extend
 and `python -m tests.on_jax VERSION ...` tells for any release whether it still finds everything.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 from jax import Array, lax
+from jax._src import config  # the coming flags as `with` statements: `jax.config` has none
 from jax.core import Tracer as Tracer  # an array in hand is none, and needs no derivative any more
 from jax.custom_derivatives import SymbolicZero as SymbolicZero  # an argument that does not vary
 from jax.extend.core import (
@@ -143,6 +145,31 @@ def scopes(equation: JaxprEqn) -> tuple[str, ...]:
     """The scopes in which a step was traced, outermost first."""
     names = str(equation.source_info.name_stack)
     return tuple(names.split("/")) if names else ()
+
+
+@contextlib.contextmanager
+def traced_as_known() -> Iterator[None]:
+    """Within it, JAX traces loops and functions with rules by the primitives imported above.
+
+    Its coming flags would have it use others, which say little about what is in them.
+    """
+    with contextlib.ExitStack() as stack:
+        for name in ("custom_jvp3", "custom_vjp3", "remat3", "scan3"):
+            if hasattr(config, name):
+                stack.enter_context(getattr(config, name)(False))
+        yield
+
+
+def inner_traces(equation: JaxprEqn) -> list[Jaxpr] | None:
+    """The traces that a step runs, or none where it does not tell which."""
+    if "_prim" in equation.params:  # of call_hi_primitive
+        return None
+    return list(jaxprs_in_params(equation.params))
+
+
+def flag(name: str) -> bool:
+    """Whether one of JAX's coming flags is on: no release before knows it."""
+    return bool(getattr(jax.config, name, False))
 
 
 def softmax_rule_is_refused() -> bool:

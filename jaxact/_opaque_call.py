@@ -13,7 +13,7 @@ from typing import Any
 import jax
 from jax import Array, lax
 
-from ._jax import Zero, primitive
+from ._jax import Zero, flag, is_undefined_primal, primitive
 from ._mechanism import HAS_PRIMITIVES
 
 
@@ -31,12 +31,17 @@ def opaque_call(function: Callable[..., Array], static: tuple, *operands: Array)
 
 
 def linear_call(function: Callable[..., Array], static: tuple, *operands: Array) -> Array:
-    """function(*static, *operands), linear in its last operand: backward keeps the others only.
+    """function(*static, *operands), linear in its last operands: backward keeps the others only.
 
     `jax.checkpoint` says the same, but within one of the user's it keeps an operand besides that
-    the user's policy has kept already.
+    the user's policy has kept already; and under JAX's flag `jax_remat3` it has no transpose.
     """
     if not HAS_PRIMITIVES:
+        if flag("jax_remat3"):
+            raise NotImplementedError(
+                "JAXACT_RULE=checkpoint makes linear functions of jax.checkpoint, which under the "
+                "flag jax_remat3 has no transpose: unset one of the two"
+            )
         numbers = tuple(range(len(static)))
         return jax.checkpoint(function, static_argnums=numbers)(*static, *operands)
     return opaque_call(function, static, *operands)
@@ -65,13 +70,14 @@ def _jvp(primals, tangents, **parameters):
 
 
 def _transpose(ct, *operands, **parameters):
-    """Of a function that is linear in its last operand."""
-    *kept, t = operands
+    """Of a function that is linear in its last operands, those that are unknown."""
+    kept = [a for a in operands if not is_undefined_primal(a)]
+    unknown = [a.aval for a in operands[len(kept) :]]
     if type(ct) is Zero:
-        return [*(None for _ in kept), Zero(t.aval)]
+        return [*(None for _ in kept), *map(Zero, unknown)]
     # Without the barrier XLA would compute what it needs for this beside the value, and keep that.
     kept, ct = lax.optimization_barrier((kept, ct))
-    back = jax.linear_transpose(lambda t: _call(*kept, t, **parameters), t.aval)
+    back = jax.linear_transpose(lambda *ts: _call(*kept, *ts, **parameters), *unknown)
     return [*(None for _ in kept), *back(ct)]
 
 

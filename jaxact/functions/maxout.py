@@ -11,9 +11,9 @@ from jax.typing import ArrayLike
 from .._arguments import axis_index, real, require, whole
 from .._catalog import activation
 from .._jax import SymbolicZero
-from .._opaque_call import opaque_call
+from .._opaque_call import linear_call, opaque_call
 from .._packing import Packing, split_last
-from .._plain import checkpoint, custom_jvp
+from .._plain import custom_jvp
 
 
 @activation(
@@ -89,10 +89,9 @@ def _largest_jvp(num_pieces: int, primals, tangents):
     packed = opaque_call(_packed_winner, (num_pieces, packing), lax.stop_gradient(x))
     # Together, or XLA would put the packing off, and keep what it packs.
     y, packed = lax.optimization_barrier((y, packed))
-    return y, _pick(num_pieces, packing, packed, t)
+    return y, linear_call(_pick, (num_pieces, packing), packed, t)
 
 
-@functools.partial(checkpoint, static_argnums=(0, 1))  # keeps the packed index, nothing else
 def _pick(num_pieces: int, packing: Packing, packed: Array, t: Array) -> Array:
     groups = _groups(num_pieces, t)
     index = packing.unpack(packed, groups.shape[-2])

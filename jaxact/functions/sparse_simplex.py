@@ -25,7 +25,8 @@ from .._arithmetic import largest_entry, polynomial
 from .._catalog import activation
 from .._derivatives import compute_dtype, on_platform
 from .._jax import SymbolicZero
-from .._plain import checkpoint, custom_jvp, is_plain
+from .._opaque_call import linear_call
+from .._plain import custom_jvp, is_plain
 
 
 def _sparsemax_formula(math, xs):
@@ -278,7 +279,10 @@ def _solve(axes: tuple[int, ...], exponent: Any, x: Array) -> Array:
 def _fixed_point(step: Callable[..., Array], steps: int, given: tuple, start: Array) -> Array:
     """Where step(*given, where) leads from the start."""
     if not is_plain():
-        return lax.fori_loop(0, steps, lambda _, where: step(*given, where), start)
+        # `fori_loop` becomes a scan, which is wrong within another under JAX's flag `jax_scan3`.
+        more = lambda state: state[0] < steps
+        once = lambda state: (state[0] + 1, step(*given, state[1]))
+        return lax.while_loop(more, once, (0, start))[1]
     where = start
     constant = [lax.stop_gradient(a) if isinstance(a, Array) else a for a in given]
     for _ in range(steps):  # written out: not all that read programs know loops
@@ -342,23 +346,23 @@ def _stretch(exponent: Any, excess: Array, ratio: Array) -> Array:
 def _probabilities_jvp(axes, number, primals, tangents):
     (x, array), (t, by_exponent) = primals, tangents
     y = _probabilities(axes, number, x, array)
+    exponent = () if array is None else (array,)
     total = jnp.zeros_like(y)
     if not isinstance(t, SymbolicZero):
-        total = _spread(axes, number, y, array, t)
+        total = linear_call(_spread, (axes, number), y, *exponent, t)
     if array is not None and not isinstance(by_exponent, SymbolicZero):
-        total = total + _spread_by_exponent(axes, y, array, by_exponent)
+        total = total + linear_call(_spread_by_exponent, (axes,), y, array, by_exponent)
     return y, total
 
 
-@functools.partial(checkpoint, static_argnums=(0, 1))
-def _spread(axes: tuple[int, ...], number: float | None, y: Array, array: Array | None, t: Array):
+def _spread(axes: tuple[int, ...], number: float | None, y: Array, *rest: Array) -> Array:
     wide = compute_dtype(y)
-    slopes = _slopes(number if array is None else array.astype(wide), y.astype(wide))
+    *array, t = rest
+    slopes = _slopes(array[0].astype(wide) if array else number, y.astype(wide))
     return (slopes * _centred(axes, slopes, t.astype(wide))).astype(y.dtype)
 
 
-@functools.partial(checkpoint, static_argnums=0)
-def _spread_by_exponent(axes: tuple[int, ...], y: Array, array: Array, t: Array):
+def _spread_by_exponent(axes: tuple[int, ...], y: Array, array: Array, t: Array) -> Array:
     wide = compute_dtype(y)
     p, exponent = y.astype(wide), array.astype(wide)
     positive = p > 0

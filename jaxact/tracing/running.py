@@ -9,9 +9,18 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.sharding import PartitionSpec
 
-from .._jax import cond_p, custom_vjp_call_p, jaxpr_as_fun, remat_p, scan_p, while_p
+from .._jax import (
+    cond_p,
+    custom_vjp_call_p,
+    jaxpr_as_fun,
+    remat_p,
+    scan_p,
+    traced_as_known,
+    while_p,
+)
 from .programs import Atom, Constant, Program, Site, Step, Watch, flatten, mark, scan_carry
 from .sites import find_sites, is_activation
+from .unseen import warn_of_unseen
 
 Readings = dict[Site | Watch, Any]
 
@@ -37,6 +46,7 @@ class Handler(Protocol):
         ...
 
 
+@traced_as_known()
 def trace(
     function: Callable[..., Any],
     arguments: tuple,
@@ -59,10 +69,12 @@ def trace(
     mark(program, flags)
     with jax.ensure_compile_time_eval():
         find_sites(program)
+    warn_of_unseen(program)
     flat = [jnp.asarray(leaf) for part in leaves for leaf in part]
     return program, flat, jax.tree.structure(result)
 
 
+@traced_as_known()
 def run(
     program: Program, arguments: Sequence[Any], handler: Handler, probes: Mapping[Site | Watch, Any]
 ) -> tuple[list[Any], Readings]:

@@ -37,6 +37,12 @@ def is_activation(equation: JaxprEqn) -> bool:
     return _entry(equation) is not None
 
 
+def activation_name(equation: JaxprEqn) -> str | None:
+    """The name of the activation that a call is one of."""
+    entry = _entry(equation)
+    return entry and entry.name
+
+
 def find_sites(program: Program, loops: tuple[Loop, ...] = (), *, nested: bool = False) -> None:
     """Notes in the program, and in all its bodies, where its activations are."""
     found = functools.partial(_site, _makers(program), loops)
