@@ -37,10 +37,10 @@ def is_activation(equation: JaxprEqn) -> bool:
     return _entry(equation) is not None
 
 
-def activation_name(equation: JaxprEqn) -> str | None:
-    """The name of the activation that a call is one of."""
-    entry = _entry(equation)
-    return entry and entry.name
+def catalogued_name(equation: JaxprEqn) -> str | None:
+    """The name of what is called, if the catalogue has it, whoever's function it is."""
+    name = _name(equation).strip("_") if called(equation) is not None else ""
+    return name if name in CATALOG else None
 
 
 def find_sites(program: Program, loops: tuple[Loop, ...] = (), *, nested: bool = False) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from .._jax import JaxprEqn, custom_jvp_call_p, inner_traces
 from .programs import Program, Site
-from .sites import activation_name
+from .sites import catalogued_name, is_activation
 
 
 def warn_of_unseen(program: Program) -> None:
@@ -31,7 +31,7 @@ def _unseen(program: Program) -> Iterator[tuple[str, set[str]]]:
     for step in program.steps:
         for body in step.bodies:
             yield from _unseen(body)
-        if step.bodies or id(step) in seen or activation_name(step.equation):
+        if step.bodies or id(step) in seen or is_activation(step.equation):
             continue
         names = set(_called(step.equation))
         # A function with a rule for its derivative is whole on purpose.
@@ -43,7 +43,7 @@ def _called(equation: JaxprEqn) -> Iterator[str]:
     """The activations that are called within a step."""
     for trace in inner_traces(equation) or ():
         for inner in trace.eqns:
-            name = activation_name(inner)
+            name = catalogued_name(inner)
             yield from [name] if name else _called(inner)
 
 
