@@ -479,6 +479,16 @@ class Bfloat16Ops(XlaOps):
         return cls
 
     @staticmethod
+    def at_most(x: Array, bound) -> Array:
+        # One operation: the fewer there are, the more XLA for GPUs computes again, and keeps less.
+        # But of zeros it may take either.
+        return jnp.minimum(x, bound) if is_number(bound) and bound else XlaOps.at_most(x, bound)
+
+    @staticmethod
+    def at_least(x: Array, bound) -> Array:
+        return jnp.maximum(x, bound) if is_number(bound) and bound else XlaOps.at_least(x, bound)
+
+    @staticmethod
     def exp(v: Array, low: Array | None = None, *, lift: int = 0) -> Array:
         if lift:
             low = jnp.asarray(lift * _LN2, v.dtype) if low is None else low + lift * _LN2

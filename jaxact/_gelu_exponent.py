@@ -36,7 +36,8 @@ _BEND = _shifted(
 def exponent(ops, a: Array) -> tuple[Array, Array]:
     """z(a) in two parts."""
     if not ops.double_float:
-        return a * (float(_K) * (a * a) + float(_C)), jnp.zeros_like(a)
+        # In this order, or XLA for TPUs no longer computes gelu again, and keeps twice as much.
+        return a * (float(_K) * a * a + float(_C)), jnp.zeros_like(a)
     single = a.dtype == jnp.float32
     head = ops.short(a, 9 if single else 20)
     rest, square = a - head, head * head  # exact, as all products of short numbers
