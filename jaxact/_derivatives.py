@@ -373,7 +373,9 @@ def on_platform(compute: Callable[..., Any], *arrays: Array) -> Any:
     if is_plain():
         return compute(PlainOps, *arrays)
     if jax.typeof(arrays[0]).weak_type or compute_dtype(*arrays) == jnp.float64:
-        return compute(XlaOps, *arrays)  # working on bits would lose the weak type
+        # Working on bits would lose the weak type. As a primitive, for what ignores the derivative
+        # rule around it would differentiate this arithmetic, which has others: Taylor mode does.
+        return opaque_call(_by_xla, (compute,), *arrays)
     if not HAS_PRIMITIVES:
         return compute(XlaOps, *arrays)  # JAX may differentiate it, see `_opaque_call`
     return lax.platform_dependent(
@@ -381,6 +383,10 @@ def on_platform(compute: Callable[..., Any], *arrays: Array) -> Any:
         cpu=functools.partial(compute, CpuOps),
         default=functools.partial(compute, XlaOps),
     )
+
+
+def _by_xla(compute: Callable[..., Any], *arrays: Array) -> Any:
+    return compute(XlaOps, *arrays)
 
 
 # --- The tangent -------------------------------------------------------------------------------

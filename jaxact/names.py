@@ -46,6 +46,19 @@ class Named:
         """The name and the parameters in one: `get(**config)` is equal to this."""
         return {"name": self.name, **self.parameters}
 
+    def get_config(self) -> dict[str, Any]:
+        """The same, as Keras asks for it: see `jaxact.keras`."""
+        return self.config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Named":
+        """What has this `config`; lists in it stand for tuples.
+
+        Raises:
+            ValueError: if there is no such activation or parameter.
+        """
+        return get(**config)  # type: ignore[return-value]
+
     def __call__(self, x: ArrayLike, *args: Any, **kwargs: Any) -> Array:
         """The activation of x; what has no default, and is not given, remains an argument."""
         return self.function(x, *args, **{**self.parameters, **kwargs})

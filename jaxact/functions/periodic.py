@@ -92,7 +92,8 @@ def _sine_of(ops, x, factor, turn: Array | float = 0.0):
     odd = count - 2 * jnp.floor(0.5 * count)
     z = r * r
     # Only rounding makes sin(r) r: on which side of a tie of 16 bits r lies must not be lost.
-    curve = ops.at_most(z * polynomial(z, *_SINE[x.dtype]), -0.5 * float(jnp.finfo(x.dtype).eps))
+    tie = 0.5 * float(jnp.finfo(x.dtype).eps)
+    curve = -ops.rounded_to_at_least(-z * polynomial(z, *_SINE[x.dtype]), tie)
     return (1 - 2 * odd) * (r + r * curve), 1 + curve
 
 
