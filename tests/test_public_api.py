@@ -53,6 +53,7 @@ FLOORS = {
         "backward",
         "theory",
         "names",
+        "keras",
         "_expectations",
         "_initializers",
         "_modules",

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import Case, over, precision, typical_cases
-from jax._src import core
 from jax.experimental import jet
 
 import jaxact
@@ -25,7 +24,7 @@ FUNCTIONS = [  # that jax.nn has, of each sort
 
 def process_custom_jvp_call(self, primitive, fun, jvp, tracers, /, **_):
     """As the open fix has it."""
-    with core.set_current_trace(self):
+    with jet.core.set_current_trace(self):
         return fun.call_wrapped(*tracers)
 
 
