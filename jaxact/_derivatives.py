@@ -35,6 +35,7 @@ from ._jax import (
 from ._mechanism import HAS_PRIMITIVES
 from ._opaque_call import linear_call, opaque_call
 from ._plain import custom_jvp, is_plain
+from ._trace_names import jitted, trace_name
 
 # An array with so many axes holds images: there XLA for CPUs computes what a convolution is given
 # again, from what a norm keeps, unless backward reads it.
@@ -169,8 +170,10 @@ class Kernel:
         return self._with_rule(symbolic_zeros=True)  # not all of them are differentiated
 
     def _with_rule(self, *, symbolic_zeros: bool) -> Callable[..., Array]:
-        evaluate = functools.partial(_evaluate, self)
-        evaluate.__name__ = self.name  # type: ignore[attr-defined]
+        def evaluate(config, x, *arrays):
+            return _evaluate(self, config, x, *arrays)
+
+        evaluate.__name__ = trace_name(self.name)
         function = custom_jvp(evaluate, nondiff_argnums=(0,))
         function.defjvp(functools.partial(_jvp, self), symbolic_zeros=symbolic_zeros)
         return function
@@ -190,8 +193,7 @@ class Kernel:
             x, aligned = broadcast(self.name, x, given, called=self.arguments[0])
             return self.function(config, x, *aligned)
 
-        call.__name__ = call.__qualname__ = self.name
-        return jax.jit(call, static_argnums=0)
+        return jitted(0, name=self.name)(call)
 
     def is_exact(self, numbers: Numbers) -> bool:
         """Whether the value rounds nothing for these parameters."""

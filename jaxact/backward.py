@@ -63,11 +63,11 @@ def lean(f: Callable[..., Any]) -> Callable[..., Any]:
             "use it as it is, or jax.checkpoint around the layer"
         )
 
-    @functools.wraps(entry.function)
-    def kept(*args, **kwargs):
+    def call(*args, **kwargs):
         with residual_policy("output"):
             return f(*args, **kwargs)
 
+    kept = _Transformed(call, lean, f)
     _, *parameters = inspect.signature(f).parameters.values()
     if all(p.default is not inspect.Parameter.empty for p in parameters):
         jax.eval_shape(kept, jax.ShapeDtypeStruct((), jnp.float32))  # refuses early
@@ -83,6 +83,8 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
     for each function and setting when it is first called. So the gradient is approximate (docs/
     memory.md has its cosine with the true one); the derivative of the gradient is the true one.
     A slope that turns more often than there are levels, as that of a fast `sine`, is beyond them.
+    At NaN the value is NaN, as without; but a few bits cannot say so, and the slope is the first
+    level: a gradient tells nothing of it.
 
     Args:
         f: an elementwise activation of jaxact, or a `functools.partial` of one, or what
@@ -116,7 +118,6 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
     require(bits in (1, 2, 3, 4), "jaxact.backward.few_bit", "bits", bits, "be 1, 2, 3 or 4")
     signature = inspect.signature(entry.function)
 
-    @functools.wraps(entry.function)
     def coded(*args, **kwargs):
         given = f if isinstance(f, functools.partial) else functools.partial(f)
         call = signature.bind(*given.args, *args, **{**given.keywords, **kwargs})
@@ -132,7 +133,39 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
             return f(*args, **kwargs)  # without a slope
         return _few_bit.coded(_coding(entry.name, tuple(parameters), bits), x)
 
-    return coded
+    return _Transformed(coded, few_bit, f, bits)
+
+
+class _Transformed:
+    """What `lean` and `few_bit` return: a value, equal to another that computes and keeps the same.
+
+    So JAX compiles once for both; it may be pickled and copied, and be a static argument.
+    """
+
+    def __init__(self, call: Callable[..., Array], made_by: Callable, f: Callable, *settings: Any):
+        f = f if isinstance(f, functools.partial) else functools.partial(f)
+        functools.update_wrapper(self, f.func)
+        self._call, self._remade = call, (made_by, (f, *settings))
+        self._key = (made_by, f.func, f.args, tuple(sorted(f.keywords.items())), settings)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Array:
+        return self._call(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Transformed) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __reduce__(self) -> tuple:
+        return self._remade
+
+    def __repr__(self) -> str:
+        made_by, function, args, keywords, settings = self._key
+        given = [*map(repr, args), *(f"{name}={value!r}" for name, value in keywords)]
+        name = f"jaxact.{function.__name__}"
+        f = f"functools.partial({', '.join([name, *given])})" if given else name
+        return f"jaxact.backward.{made_by.__name__}({', '.join([f, *map(repr, settings)])})"
 
 
 @functools.cache

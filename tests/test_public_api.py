@@ -47,6 +47,7 @@ FLOORS = {
         "_packing",
         "_plain",
         "_opaque_call",
+        "_trace_names",
     },
     "functions": {"functions"},
     "rooms": {

@@ -1,5 +1,7 @@
 """What rectifiers and shrinkage have of their own: jumps, and parameters that make no sense."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,3 +54,16 @@ REFUSED = {
 def test_wrong_parameters_are_refused_with_a_remedy(message):
     with pytest.raises(ValueError, match=message):
         REFUSED[message]()
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+def test_gradients_by_the_bounds_of_rrelu_are_those_of_the_slopes_drawn(distribution):
+    x, key = jnp.linspace(-3, 2, 64), jax.random.key(0)
+    drawn = functools.partial(jaxact.rrelu, x, key=key, distribution=distribution)
+    total = lambda a, b: jnp.sum(drawn(lower=a, upper=b))
+    by_lower, by_upper = jax.jit(jax.grad(total, (0, 1)))(0.25, 0.5)
+    # What is linear in the bounds changes by as much as its slope says, however far one goes.
+    assert by_lower == pytest.approx(total(0.0, 0.5) * -4 + total(0.25, 0.5) * 4, rel=1e-4)
+    assert by_upper == pytest.approx(total(0.25, 0.75) * 4 - total(0.25, 0.5) * 4, rel=1e-4)
+    assert float(by_lower) < 0
+    assert float(by_upper) < 0

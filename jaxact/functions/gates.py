@@ -4,10 +4,8 @@ An exponential that closes a gate is the square of a root h, which is normal whe
 the square with a large array is: (large * h) * h keeps its tail without scaling.
 """
 
-import functools
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -17,6 +15,7 @@ from .._arguments import as_array, axis_index, flag, is_number, real, require, w
 from .._arithmetic import DROP
 from .._catalog import activation
 from .._derivatives import Kernel
+from .._trace_names import jitted
 
 
 @activation(
@@ -360,12 +359,12 @@ def clamped_swiglu(
     return CLAMPED_SWIGLU(gate, value, limit, alpha)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jitted(0)
 def _glu_of_halves(axis: int, x: Array) -> Array:
     return GLU(*_halves("glu", x, axis, "gate"))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2, 3))
+@jitted(0, 2, 3)
 def _halves(name: str, x: Array, axis: int, other: str) -> tuple[Array, Array]:
     """The first and the second half along an axis.
 

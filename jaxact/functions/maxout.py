@@ -2,7 +2,6 @@
 
 import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -14,6 +13,7 @@ from .._jax import SymbolicZero
 from .._opaque_call import linear_call, opaque_call
 from .._packing import Packing, split_last
 from .._plain import custom_jvp
+from .._trace_names import jitted
 
 
 @activation(
@@ -68,7 +68,7 @@ def maxout(x: ArrayLike, num_pieces: int, axis: int = -1) -> Array:
     return _maxout(num_pieces, axis, x)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jitted(0, 1)
 def _maxout(num_pieces: int, axis: int, x: Array) -> Array:
     y = _largest(num_pieces, jnp.moveaxis(x, axis, -1))
     return jnp.moveaxis(y, -1, axis)

@@ -3,7 +3,6 @@
 import functools
 import math
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
@@ -11,6 +10,7 @@ from jax.typing import ArrayLike
 from .._arguments import Axis, as_array, axis_indices, mask, number, real, static
 from .._derivatives import compute_dtype
 from .._plain import checkpoint, is_plain
+from .._trace_names import jitted
 
 
 def standardize(
@@ -70,7 +70,7 @@ def standardize(
     return _standardize(axis, None, x, mean, variance, epsilon, where)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jitted(0, 1)
 def _standardize(
     axis: Axis,
     known: float | None,

@@ -4,13 +4,14 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import is_number, number, real, require, require_key, require_ordered
 from .._arithmetic import is_short, rounded_down
 from .._catalog import activation
 from .._derivatives import FromMask, FromOutput, Kernel
+from .._trace_names import jitted
 
 
 @activation(
@@ -523,7 +524,8 @@ def rrelu(
 
     Edges:
         The slope at 0 is 1. rrelu(inf) = inf, rrelu(-inf) = -inf for positive slopes.
-        NaN gives NaN, with slope a.
+        NaN gives NaN, with slope a. With one key the result is linear in lower and upper, and its
+        gradients by them are those of the slopes drawn.
 
     Note:
         The paper draws 1/a uniformly from [3, 8] and evaluates with a = 2/(3 + 8); torch, MXNet and
@@ -566,12 +568,11 @@ def rrelu(
 
 
 def _drawn(x: Array, slope: Array) -> Array:
-    # A plain product keeps one array for reverse mode: the slopes.
-    return x * lax.stop_gradient(jnp.where(x >= 0, 1, slope).astype(x.dtype))
+    # A plain product: reverse mode keeps the slopes, and x only where they have a gradient.
+    return x * jnp.where(x >= 0, 1, slope).astype(x.dtype)
 
 
-_drawn.__name__ = "rrelu"  # what compiled programs and diagnostics call it
-_drawn = jax.jit(_drawn)
+_drawn = jitted(name="rrelu")(_drawn)
 
 
 RRELU = Kernel(_leaky_relu, name="rrelu", **_LEAKY)

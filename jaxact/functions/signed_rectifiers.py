@@ -3,7 +3,6 @@
 import functools
 import math
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
@@ -13,6 +12,7 @@ from .._catalog import activation
 from .._derivatives import Kernel, scale_tangent
 from .._opaque_call import opaque_call
 from .._plain import custom_jvp
+from .._trace_names import jitted
 
 
 @activation(
@@ -81,9 +81,7 @@ def _slope_of_negative_part(ops, sign):
 
 
 _RISING, _FALLING = Kernel(_slope_of_positive_part), Kernel(_slope_of_negative_part)
-# What compiled programs and diagnostics call it.
-_both_parts.__name__ = "crelu"  # type: ignore[attr-defined]
-_crelu = jax.jit(_both_parts, static_argnums=0)
+_crelu = jitted(0, name="crelu")(_both_parts)
 
 
 @activation(
@@ -150,5 +148,4 @@ def _slope_of_alternating_parts(ops, y):
 
 
 _PASSING = Kernel(_slope_of_alternating_parts)
-_alternating_parts.__name__ = "brelu"  # type: ignore[attr-defined]
-_brelu = jax.jit(_alternating_parts, static_argnums=0)
+_brelu = jitted(0, name="brelu")(_alternating_parts)

@@ -24,6 +24,7 @@ from .._derivatives import compute_dtype, on_platform
 from .._jax import SymbolicZero, softmax_rule_is_refused
 from .._opaque_call import linear_call, opaque_call
 from .._plain import custom_jvp, is_plain
+from .._trace_names import jitted
 
 _of_jax = jax.nn.softmax  # as it is now: a program may put ours in its place
 
@@ -278,26 +279,26 @@ def logmeanexp(
 # --- Compiled once, with the checks and the mask -------------------------------------------------
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jitted(0)
 def _softmax(axis: Axis, x: Array, where: ArrayLike | None) -> Array:
     x = real(x, "softmax")
     return _probabilities(axis_indices("softmax", axis, x.ndim), _masked(x, where))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jitted(0)
 def _softmin(axis: Axis, x: Array, where: ArrayLike | None) -> Array:
     x = real(x, "softmin")
     return _probabilities(axis_indices("softmin", axis, x.ndim), _masked(-x, where))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jitted(0)
 def _log_softmax(axis: Axis, x: Array, where: ArrayLike | None) -> Array:
     x = real(x, "log_softmax")
     y = _log_probabilities(axis_indices("log_softmax", axis, x.ndim), _masked(x, where))
     return y if where is None else jnp.where(where, y, -jnp.inf)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jitted(0, 1)
 def _logsumexp(axis: Axis, keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
     x = real(x, "logsumexp", "a")
     axes = axis_indices("logsumexp", axis, x.ndim)
@@ -305,7 +306,7 @@ def _logsumexp(axis: Axis, keepdims: bool, x: Array, where: ArrayLike | None) ->
     return y if keepdims else jnp.squeeze(y, axes)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jitted(0, 1)
 def _logmeanexp(axis: Axis, keepdims: bool, x: Array, where: ArrayLike | None) -> Array:
     x = _masked(real(x, "logmeanexp"), where)
     axes = axis_indices("logmeanexp", axis, x.ndim)

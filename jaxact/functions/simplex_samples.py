@@ -10,6 +10,7 @@ from .._arguments import axis_index, broadcast, flag, is_number, number, real, r
 from .._catalog import activation
 from .._derivatives import compute_dtype
 from .._plain import checkpoint
+from .._trace_names import jitted
 from .simplex import softmax
 from .sparse_simplex import first_largest
 
@@ -89,7 +90,7 @@ def gumbel_softmax(
     return _draw(axis_index("gumbel_softmax", axis, x.ndim), hard, known, x, key, *array)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@jitted(0, 1, 2, name="gumbel_softmax")
 @functools.partial(checkpoint, static_argnums=(0, 1, 2))  # keeps the arguments only
 def _draw(axis: int, hard: bool, known: float, x: Array, key, *array: Array) -> Array:
     wide = compute_dtype(x)

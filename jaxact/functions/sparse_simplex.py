@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
@@ -27,6 +26,7 @@ from .._derivatives import compute_dtype, on_platform
 from .._jax import SymbolicZero
 from .._opaque_call import linear_call
 from .._plain import custom_jvp, is_plain
+from .._trace_names import jitted
 
 
 def _sparsemax_formula(math, xs):
@@ -209,7 +209,7 @@ def hardmax(x: ArrayLike, axis: int = -1) -> Array:
     return first_largest(axis_index("hardmax", axis, x.ndim), x)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jitted(0)
 def first_largest(axis: int, x: Array) -> Array:
     """1 for the first largest entry along the axis, 0 for the others; NaN for a row with a NaN."""
     if not x.shape[axis]:
@@ -224,7 +224,7 @@ def first_largest(axis: int, x: Array) -> Array:
 # An exponent e is a Python number, then `array` is None, or else an array.
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jitted(0, 1)
 def _entmax(
     axes: tuple[int, ...],
     number: float | None,

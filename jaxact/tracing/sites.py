@@ -27,6 +27,7 @@ from .._jax import (
     scan_p,
     while_p,
 )
+from .._trace_names import PREFIX
 from .elementwise import PASSING, called, derivative_on_points, is_elementwise, number, on_points
 from .programs import Atom, Constant, Loop, Program, Site, Step, Variable, is_shard_map, scan_carry
 from .recognition import POINTS, UNKNOWN, Match, match, same_slopes
@@ -163,9 +164,9 @@ def _own_name(equation: JaxprEqn) -> str:
 
 
 def _name(equation: JaxprEqn) -> str:
-    if equation.primitive is jit_p:
-        return equation.params["name"]
-    return function_name(equation.params["call_jaxpr"].jaxpr)
+    is_jit = equation.primitive is jit_p
+    called = equation.params["name" if is_jit else "call_jaxpr"]
+    return (called if is_jit else function_name(called.jaxpr)).removeprefix(PREFIX)
 
 
 # --- By values -----------------------------------------------------------------------------------
