@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Iterator
 
 from .._jax import JaxprEqn, custom_jvp_call_p, inner_traces
-from .programs import Program, Site
+from .elementwise import is_elementwise
+from .programs import Program
 from .sites import catalogued_name, is_activation
 
 
@@ -27,12 +28,11 @@ def warn_of_unseen(program: Program) -> None:
 
 
 def _unseen(program: Program) -> Iterator[tuple[str, set[str]]]:
-    seen = {id(s) for site in program.sites if isinstance(site, Site) for s in site.steps}
     for step in program.steps:
         for body in step.bodies:
             yield from _unseen(body)
-        if step.bodies or id(step) in seen or is_activation(step.equation):
-            continue
+        if step.bodies or is_activation(step.equation) or is_elementwise(step.equation):
+            continue  # the last are known by their values, or known not to be activations
         names = set(_called(step.equation))
         # A function with a rule for its derivative is whole on purpose.
         if names or (_is_program(step.equation) and not step.is_(custom_jvp_call_p)):
