@@ -29,6 +29,9 @@ def fit(function: Callable[[Array], Array], count: int, domain: tuple[float, flo
 
     Nearest in the mean square over standard normal inputs within the domain. The jumps are at
     multiples of 0.01.
+
+    Raises:
+        ValueError: if a slope is not finite.
     """
     edges = np.linspace(-REACH, REACH, CELLS + 1)
     middles = (edges[:-1] + edges[1:]) / 2
@@ -36,6 +39,11 @@ def fit(function: Callable[[Array], Array], count: int, domain: tuple[float, flo
     with jax.ensure_compile_time_eval():
         x = jnp.asarray(middles[inside], np.float32)
         slopes = np.asarray(jax.jvp(function, (x,), (jnp.ones_like(x),))[1], np.float64)
+    if not np.isfinite(slopes).all():
+        raise ValueError(
+            f"jaxact.backward.few_bit: f is {function!r}, whose slope is not finite everywhere: "
+            "pass finite parameters"
+        )
     weights = np.exp(-(middles[inside] ** 2) / 2)
     starts = best_split(slopes, weights / weights.sum(), count)
     runs = [slice(a, b) for a, b in itertools.pairwise([*starts, len(slopes)])]

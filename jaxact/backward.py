@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from . import _few_bit
-from ._arguments import real, require
+from ._arguments import real, require, whole
 from ._catalog import CATALOG, Entry
 from ._derivatives import residual_policy
 from ._levels import fit
@@ -95,10 +95,13 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
         A function with the signature of `f` but that parameters after x are numbers, not arrays,
         with the same values and all transformations.
 
+    Edges:
+        NaN gives NaN, with the slope of the lowest step: what tells of it is the value.
+
     Raises:
-        TypeError: if `f` is not an activation of jaxact.
+        TypeError: if `f` is not an activation of jaxact, or if `bits` is no integer.
         ValueError: if `f` is not elementwise or `bits` out of range; when called, if a parameter is
-            an array.
+            an array, or makes slopes that are not finite.
 
     Source:
         Novikov et al., Few-Bit Backward, ICML 2023, arXiv:2202.00441
@@ -115,6 +118,7 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
             f"jaxact.{entry.name} is not elementwise, so that few bits do not tell its slope: "
             "use it as it is, or jax.checkpoint around the layer"
         )
+    bits = whole("backward.few_bit", "bits", bits)
     require(bits in (1, 2, 3, 4), "jaxact.backward.few_bit", "bits", bits, "be 1, 2, 3 or 4")
     signature = inspect.signature(entry.function)
 

@@ -2,15 +2,18 @@
 
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from ._arguments import wrong_type
 from ._catalog import CATALOG, Entry
 
 Meaning = tuple[str, Mapping[str, Any]]  # the name of ours, and the parameters meant
@@ -86,7 +89,7 @@ def get(name: str | Callable[..., Any] | None, **parameters: Any) -> "Named | Ca
         A `Named`: callable, hashable, equal to another that computes the same.
 
     Raises:
-        TypeError: if parameters are given for a function.
+        TypeError: if it is no name, or if parameters are given for a function.
         ValueError: if there is no such name, or if it is ambiguous; if the activation has no such
             parameter, or refuses it.
 
@@ -107,6 +110,8 @@ def get(name: str | Callable[..., Any] | None, **parameters: Any) -> "Named | Ca
                 "here: pass a name, or functools.partial of the function"
             )
         return name
+    if not isinstance(name, str):
+        raise wrong_type("get", "name", name, "be a name, a function or None")
     ours, meant = meaning(name)
     return _checked(CATALOG[ours], {**meant, **parameters})
 
@@ -166,12 +171,16 @@ def _checked(entry: Entry, parameters: Mapping[str, Any]) -> Named:
     values = {name: _hashable(value) for name, value in sorted(parameters.items())}
     named = Named(entry.name, tuple(p for p in values.items() if not _same(p[1], defaults[p[0]])))
     missing = [name for name, default in defaults.items() if default is inspect.Parameter.empty]
-    if entry.kind == "elementwise" and values.keys() >= set(missing):
-        jax.eval_shape(lambda x: named(x), jax.ShapeDtypeStruct((), jnp.float32))  # refuses early
+    if values.keys() >= set(missing):  # refuses early
+        groups = [v for v in values.values() if type(v) is int and v > 0]
+        features = jax.ShapeDtypeStruct((2 * math.prod(groups),), jnp.float32)
+        jax.eval_shape(lambda x: named(x), features)
     return named
 
 
 def _hashable(value: Any) -> Any:
+    if isinstance(value, np.generic):  # as a Python number it has a place in JSON
+        return value.item()
     return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
 
 

@@ -269,3 +269,18 @@ def test_lean_tells_what_it_cannot_do():
         jax.jit(lambda a: lean(jaxact.elu)(jnp.ones(3), alpha=a))(0.5)
     with pytest.raises(ValueError, match="element by element"):
         lean(jaxact.softmax)
+
+
+def test_few_bits_say_nothing_of_nan_but_the_value_does():
+    coded = few_bit(jaxact.gelu)
+    value, slope = jax.value_and_grad(coded)(jnp.nan)
+    assert np.isnan(value)
+    assert float(slope) == float(jax.grad(coded)(-1e4))
+    assert "NaN gives NaN, with the slope of the lowest step" in few_bit.__doc__
+
+
+def test_few_bits_are_a_whole_number_and_of_finite_slopes():
+    with pytest.raises(TypeError, match=r"few_bit: bits is 2.0, but must be an integer"):
+        few_bit(jaxact.gelu, bits=2.0)
+    with pytest.raises(ValueError, match=r"few_bit: f is .*elu.*, whose slope is not finite"):
+        few_bit(jaxact.elu)(1.0, alpha=float("nan"))

@@ -8,6 +8,7 @@ import re
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from cases import cases, identical, over
 
@@ -145,6 +146,24 @@ def test_what_does_not_exist_is_refused_with_the_nearest():
 def test_a_refused_number_is_refused_at_once():
     with pytest.raises(ValueError, match="min_value"):
         jaxact.get("hard_tanh", min_value=2.0, max_value=1.0)
+
+
+def test_a_refused_number_of_pieces_is_refused_at_once():
+    with pytest.raises(ValueError, match="num_pieces is 0, but must be 1 to 256"):
+        jaxact.get("maxout", num_pieces=0)
+    assert jaxact.get("maxout", num_pieces=7).parameters == {"num_pieces": 7}
+
+
+@pytest.mark.parametrize("name", [5, 1.5, ["gelu"], b"gelu", {"name": "gelu"}])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(TypeError, match=r"jaxact.get: name is .* but must be a name"):
+        jaxact.get(name)
+
+
+def test_a_configuration_has_a_place_in_json_whoever_made_its_numbers():
+    made = jaxact.get("elu", alpha=np.float32(2)), jaxact.get("maxout", num_pieces=np.int64(4))
+    for activation in made:
+        assert jaxact.get(**json.loads(json.dumps(activation.config))) == activation
 
 
 def test_what_takes_an_activation_takes_a_named_one():
