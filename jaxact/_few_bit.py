@@ -8,7 +8,7 @@ differentiated any more: there x is left out.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -116,6 +116,13 @@ def _unpacked_step(t: Array, packed: Array, *_: Array, coding: Coding, packing: 
     return _times(coding.slopes(codes, compute_dtype(t)), t)
 
 
+def _step_on_tpu(t: Array, packed: Array, *x: Array, coding: Coding, packing: Packing) -> Array:
+    """XLA for TPUs computes codes again from what it keeps anyway: packed, they take more."""
+    if x:
+        return _step(t, *x, coding=coding)
+    return _unpacked_step(t, packed, coding=coding, packing=packing)
+
+
 def _abstract_unpacked_step(t, packed, *x, coding: Coding, packing: Packing):
     return _abstract_step(t, *x, coding=coding) if x else t
 
@@ -124,7 +131,11 @@ def _abstract_unpacked_step(t, packed, *x, coding: Coding, packing: Packing):
 
 
 def _primitive(
-    name: str, run: Callable[..., Array], aval: Callable[..., Any], *static: str
+    name: str,
+    run: Callable[..., Array],
+    aval: Callable[..., Any],
+    *static: str,
+    platforms: Mapping[str, Callable[..., Array]] | None = None,
 ) -> Primitive:
     """A primitive that is linear in its first operand, the tangent; others are kept for that."""
 
@@ -158,13 +169,25 @@ def _primitive(
         return ours.bind(jnp.broadcast_to(t, (size, *t.shape[1:])), *kept, **parameters), 0
 
     ours = primitive(
-        name, run=run, static=static, aval=aval, jvp=jvp, transpose=transpose, batch=batch
+        name,
+        run=run,
+        static=static,
+        aval=aval,
+        jvp=jvp,
+        transpose=transpose,
+        batch=batch,
+        platforms=platforms,
     )
     return ours
 
 
 step_p = _primitive("jaxact_step", _step, _abstract_step, "coding")
 unpacked_step_p = _primitive(
-    "jaxact_unpacked_step", _unpacked_step, _abstract_unpacked_step, "coding", "packing"
+    "jaxact_unpacked_step",
+    _unpacked_step,
+    _abstract_unpacked_step,
+    "coding",
+    "packing",
+    platforms={"tpu": _step_on_tpu},
 )
 split_linear(step_p, _split)
