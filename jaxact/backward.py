@@ -83,8 +83,6 @@ def few_bit(f: Callable[..., Any], bits: int = 2) -> Callable[..., Any]:
     for each function and setting when it is first called. So the gradient is approximate (docs/
     memory.md has its cosine with the true one); the derivative of the gradient is the true one.
     A slope that turns more often than there are levels, as that of a fast `sine`, is beyond them.
-    At NaN the value is NaN, as without; but a few bits cannot say so, and the slope is the first
-    level: a gradient tells nothing of it.
 
     Args:
         f: an elementwise activation of jaxact, or a `functools.partial` of one, or what
