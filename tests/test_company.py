@@ -337,7 +337,7 @@ def rematerialized(policy, made: Subject, pair: Pair, arrays):
     return consumed(pair, found, arrays)
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: getattr(policy, "__name__", "none"))
 @over_few(variants(), "elementwise", "probabilities")
 def test_within_checkpoint(case, policy):
     run(subject(case), FEW[1:], of=functools.partial(rematerialized, policy))
