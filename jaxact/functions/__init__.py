@@ -116,6 +116,7 @@ from .soft_rectifiers import (
     softplus as softplus,
     sqrt_softplus as sqrt_softplus,
 )
+from .sparse_features import gaussian_top_k as gaussian_top_k, k_winners as k_winners
 from .sparse_simplex import entmax as entmax, hardmax as hardmax, sparsemax as sparsemax
 from .tanh_variants import (
     penalized_tanh as penalized_tanh,

@@ -33,7 +33,8 @@ def standardize(
         mean: the mean to subtract, by default that of each row.
         variance: the variance to divide by, by default that of each row about `mean`.
         epsilon: what is added to the variance.
-        where: the entries that mean and variance are taken of, a mask; by default all.
+        where: the entries that mean and variance are taken of, a mask that broadcasts against x; by
+            default all. The results for the others are constants to autodiff.
         algorithm: "fast" or "stable", as in jax.nn; both mean the same stable algorithm here.
 
     Returns:
@@ -49,7 +50,8 @@ def standardize(
 
     Raises:
         TypeError: if `x` is complex.
-        ValueError: if `x` has no such axis, or if there is no such algorithm.
+        ValueError: if `x` has no such axis, if `where` is larger than it, or if there is no such
+            algorithm.
 
     Example:
         >>> jaxact.standardize(jnp.array([1001.0, 1002.0, 1003.0]))
@@ -87,7 +89,11 @@ def _standardize(
         for a, called in ((mean, "mean"), (variance, "variance"))
     )
     added = real(epsilon if known is None else known, "standardize", "epsilon")  # type: ignore[arg-type]
-    return _standardized(axes, x, mean, variance, added, where)
+    y = _standardized(axes, x, mean, variance, added, where)
+    if where is None:
+        return y
+    counted = _standardized(axes, jnp.where(where, x, 0.0), mean, variance, added, where)
+    return jnp.where(where, counted, lax.stop_gradient(y))  # and what is hidden poisons no slope
 
 
 @functools.partial(checkpoint, static_argnums=0)  # reverse mode keeps the arguments only

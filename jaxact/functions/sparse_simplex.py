@@ -86,7 +86,7 @@ def sparsemax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> 
 
     Raises:
         TypeError: if `x` is complex.
-        ValueError: if `x` has no such axis.
+        ValueError: if `x` has no such axis, or if `where` is larger than it.
 
     Source:
         Martins & Astudillo, ICML 2016, arXiv:1602.02068
@@ -142,7 +142,7 @@ def entmax(
     Raises:
         TypeError: if `x` or `alpha` is complex.
         ValueError: if `alpha` is a number outside 1 to 2, does not broadcast against `x` or varies
-            along the axis; if `x` has no such axis.
+            along the axis; if `x` has no such axis, or if `where` is larger than it.
 
     Source:
         Peters, Niculae & Martins, ACL 2019, arXiv:1905.05702
@@ -232,9 +232,10 @@ def _entmax(
     array: Array | None,
     where: ArrayLike | None,
 ) -> Array:
-    return _probabilities(
-        axes, number, x if where is None else jnp.where(where, x, -jnp.inf), array
-    )
+    if where is None:
+        return _probabilities(axes, number, x, array)
+    y = _probabilities(axes, number, jnp.where(where, x, -jnp.inf), array)
+    return jnp.where(where, y, 0.0)  # drops the cotangent of what is hidden
 
 
 @functools.partial(custom_jvp, nondiff_argnums=(0, 1))
@@ -253,7 +254,9 @@ def _probabilities(
 def _solve(axes: tuple[int, ...], exponent: Any, x: Array) -> Array:
     total = functools.partial(jnp.sum, axis=axes, keepdims=True)
     top = lax.stop_gradient(largest_entry(x, axes))  # p does not change if all entries do
-    u = x - jnp.where(jnp.isfinite(top), top, 0.0)
+    finite = jnp.where(jnp.isfinite(top), top, 0.0)
+    # XLA may compute x anew wherever it is read: choosing the smaller keeps it from contracting.
+    u = jnp.where(x > top, top, x) - finite
     taking_part = top > -jnp.inf
     if is_plain():  # and differentiated: what is far below has no share, and a slope of 0
         u = jnp.where(u < -1e4, -1e4, u)
@@ -266,10 +269,11 @@ def _solve(axes: tuple[int, ...], exponent: Any, x: Array) -> Array:
 
     largest = _fixed_point(step, _steps(axes, x), (exponent, u), jnp.ones_like(top))
     if _whole(exponent) == 1:
-        inside = u > -largest
-        count = jnp.where(taking_part, total(inside, dtype=u.dtype), 1.0)
-        largest = (1 - total(jnp.where(inside, u, 0.0))) / count
-        y = jnp.where(inside, jnp.maximum(u + largest, 0.0), 0.0)
+        # One step more, of what is continuous in the entries, as are the steps before.
+        reach = lambda largest: jnp.where(u > -largest, u + largest, 0.0)
+        count = jnp.where(taking_part, total(u > -largest, dtype=u.dtype), 1.0)
+        largest = largest + jnp.where(taking_part, 1 - total(reach(largest)), 0.0) / count
+        y = reach(largest)
     else:
         e, _ = _powers(exponent, u / _power(exponent, largest))
         y = e / jnp.where(taking_part, total(e), 1.0)
