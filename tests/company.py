@@ -447,10 +447,8 @@ def allowed(
         k = order(name)
         sizes = np.abs(middle) if k == 0 else np.fmax.reduce(np.abs(all_of_it))
         if subject.axis is not None:
-            # A probability that a threshold may make 0 is a difference, as exact as its row.
-            thresholded = subject.range == (0, 1) and np.any(
-                middle == 0, subject.axis, keepdims=True
-            )
+            # What a threshold may make 0 is a difference, as exact as its row.
+            thresholded = subject.range[0] == 0 and np.any(middle == 0, subject.axis, keepdims=True)
             of_row = sizes.max(subject.axis, keepdims=True)
             sizes = np.where(k or thresholded, of_row, sizes)
         bound = (

@@ -68,6 +68,9 @@ def test_backward_keeps_one_array_per_input_or_less(case, dtype, compiled):
     """A piecewise linear function keeps a byte per element, or the output that others keep too."""
     x = case.inputs(SHAPE, dtype)
     y, leaves = kept(case, x, compiled)
+    of_rows = [leaf for leaf in leaves if case.entry.kind == "axis" and leaf.size <= len(x[0])]
+    assert len(of_rows) <= 2  # a few numbers of each row, in the format that they are computed in
+    leaves = [leaf for leaf in leaves if not any(leaf is other for other in of_rows)]
     wide = [leaf for leaf in leaves if leaf.itemsize > 1]
     assert all(leaf.dtype == dtype for leaf in wide)
     assert sum(leaf.nbytes for leaf in leaves) <= sum(a.nbytes for a in x)

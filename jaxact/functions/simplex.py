@@ -95,6 +95,7 @@ def softmax(
     if softmax_rule_is_refused() and sink is None:
         return _of_jax(x, axis, where)
     x = as_array(x, "softmax")
+    sink = None if sink is None else as_array(sink, "softmax", "sink")
     return _softmax(static("softmax", axis), x, mask("softmax", where, x), sink)
 
 
@@ -152,6 +153,7 @@ def log_softmax(
         Array([-2.900000e+01, -2.800000e+01, -9.458066e-13], dtype=float32)
     """
     x = as_array(x, "log_softmax")
+    sink = None if sink is None else as_array(sink, "log_softmax", "sink")
     return _log_softmax(static("log_softmax", axis), x, mask("log_softmax", where, x), sink)
 
 

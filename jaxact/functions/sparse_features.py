@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import axis_index, real, require
+from .._arguments import axis_index, number, real, require, whole, wrong_type
 from .._catalog import activation
 from .._derivatives import compute_dtype
-from .._plain import checkpoint
+from .._opaque_call import linear_call
+from .._plain import checkpoint, custom_jvp
 from .._trace_names import jitted
 
 
@@ -53,8 +54,8 @@ def gaussian_top_k(x: ArrayLike, sparsity: float, axis: int = -1) -> Array:
         of equal entries. An entry of inf or NaN makes its row NaN.
 
     Raises:
-        TypeError: if `x` is complex.
-        ValueError: if `sparsity` is not between 0 and 1; if `x` has no such axis.
+        TypeError: if `x` is complex, or if `sparsity` is no number.
+        ValueError: if `sparsity` is a number that is not between 0 and 1; if `x` has no such axis.
 
     Source:
         Gemma 3n, 2025, activation sparsity; the statistical top-k of You et al., Spark Transformer,
@@ -64,10 +65,13 @@ def gaussian_top_k(x: ArrayLike, sparsity: float, axis: int = -1) -> Array:
         >>> jaxact.gaussian_top_k(jnp.array([0.0, 1.0, 2.0, 5.0]), 0.5)
         Array([0., 0., 0., 3.], dtype=float32)
     """
-    require(0 < sparsity < 1, "jaxact.gaussian_top_k", "sparsity", sparsity, "be between 0 and 1")
+    share = number(sparsity, "gaussian_top_k", "sparsity")
+    if share is None:
+        raise wrong_type("gaussian_top_k", "sparsity", sparsity, "be a Python number")
+    require(0 < share < 1, "jaxact.gaussian_top_k", "sparsity", sparsity, "be between 0 and 1")
     x = real(x, "gaussian_top_k")
-    quantile = NormalDist().inv_cdf(sparsity)
-    return _above_quantile(axis_index("gaussian_top_k", axis, x.ndim), quantile, x)
+    axis = axis_index("gaussian_top_k", whole("gaussian_top_k", "axis", axis), x.ndim)
+    return _above_quantile(axis, NormalDist().inv_cdf(share), x)
 
 
 @jitted(0, 1, name="gaussian_top_k")
@@ -113,7 +117,9 @@ def k_winners(x: ArrayLike, k: int, axis: int = -1) -> Array:
 
     Raises:
         TypeError: if `x` is complex.
-        ValueError: if `k` is not from 1 to the number of features; if `x` has no such axis.
+        TypeError: if `k` is no integer.
+        ValueError: if `k` is a number that is not from 1 to that of the features; if `x` has no
+            such axis.
 
     Source:
         Makhzani & Frey, k-sparse autoencoders, ICLR 2014, arXiv:1312.5663; Ahmad & Scheinkman,
@@ -123,8 +129,8 @@ def k_winners(x: ArrayLike, k: int, axis: int = -1) -> Array:
         >>> jaxact.k_winners(jnp.array([3.0, -1.0, 2.0, 2.0]), 2)
         Array([3., 0., 2., 0.], dtype=float32)
     """
-    x = real(x, "k_winners")
-    axis = axis_index("k_winners", axis, x.ndim)
+    x, k = real(x, "k_winners"), whole("k_winners", "k", k)
+    axis = axis_index("k_winners", whole("k_winners", "axis", axis), x.ndim)
     fits = 1 <= k and (not isinstance(x.shape[axis], int) or k <= x.shape[axis])
     require(fits, "jaxact.k_winners", "k", k, f"be from 1 to {x.shape[axis]}, the features")
     return _winners(axis, k, x)
@@ -136,4 +142,19 @@ def _winners(axis: int, k: int, x: Array) -> Array:
     rows = jnp.moveaxis(lax.stop_gradient(x), axis, -1).astype(compute_dtype(x))
     _, places = lax.top_k(rows, k)
     won = jnp.put_along_axis(jnp.zeros(rows.shape, bool), places, True, axis=-1, inplace=False)
-    return jnp.where(jnp.moveaxis(won, -1, axis), x, 0.0)
+    return _kept(jnp.moveaxis(won, -1, axis), x)
+
+
+@custom_jvp
+def _kept(won: Array, x: Array) -> Array:
+    return jnp.where(won, x, 0.0)
+
+
+@_kept.defjvp
+def _kept_jvp(primals, tangents):
+    won, x = primals
+    return _kept(won, x), linear_call(_selected, (), won, tangents[1])  # keeps no zeros
+
+
+def _selected(won: Array, t: Array) -> Array:
+    return jnp.where(won, t, 0.0)
