@@ -57,7 +57,8 @@ def params(pages: list[Path]) -> list:
     for page in pages:
         if any(blocks(page, "python", "pycon")):
             found = re.search(r"<!-- needs: (\w+) -->", page.read_text(encoding="utf-8"))
-            marks = [pytest.mark.special(needs=found[1])] if found else []
+            theirs = pytest.mark.filterwarnings("ignore")  # others' warnings are not ours
+            marks = [pytest.mark.special(needs=found[1]), theirs] if found else []
             name = f"{page.parent.name}/{page.stem}"
             parameters.append(pytest.param(page, found and found[1], marks=marks, id=name))
     return parameters
