@@ -22,8 +22,15 @@ import jaxact
 pytestmark = [
     pytest.mark.special(needs="clients"),
     pytest.mark.filterwarnings("ignore"),  # others' warnings are not ours
-    pytest.mark.usefixtures("standard_promotion"),
+    pytest.mark.usefixtures("usual_rules"),
 ]
+
+
+@pytest.fixture
+def usual_rules(standard_promotion):
+    """Those of JAX, as users run them."""
+    with jax.numpy_rank_promotion("allow"):
+        yield
 
 
 @over(cases())
