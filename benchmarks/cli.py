@@ -87,6 +87,11 @@ def _chosen_cases(given: argparse.Namespace, platform: str) -> list[cases.Case]:
 
 
 def _memory(given: argparse.Namespace) -> None:
+    if given.adopt:
+        from . import adoption  # whose models are arrays, on whatever devices JAX finds
+
+        print(adoption.table(list(adoption.measure_all(given.target))))
+        return
     typical = memory.Scale.typical(given.target)
     named = {field: getattr(given, field) for field in typical._fields}
     scale = typical._replace(**{field: value for field, value in named.items() if value})
@@ -294,6 +299,11 @@ def _add_memory(commands: Any) -> None:
     add = parser.add_argument
     _add_functions(parser, default=None)
     add("--target", choices=TARGETS, default="cpu", help="what to compile for: %(default)s")
+    add(
+        "--adopt",
+        action="store_true",
+        help="what `jaxact.adopt` does to models of the zoo instead, as a table in Markdown",
+    )
     add("--batch", type=options.count, help="rows of an activation array")
     add("--features", type=options.count, help="its columns")
     add("--layers", type=options.count, help="of each network")

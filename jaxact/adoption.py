@@ -182,7 +182,15 @@ def _traced(fn: Callable[..., Any], args: tuple, kwargs: dict) -> tuple:
         return result, [nnx.as_pure(state) for _, state in after]
 
     flags = [np.ndim(leaf) > 0 for leaf in jax.tree.leaves((states, leaves))]
-    program, given, structure = trace(flat, (states, leaves), flags=flags)
+    try:
+        program, given, structure = trace(flat, (states, leaves), flags=flags)
+    except Exception as error:
+        if type(error).__name__ != "TraceContextError":  # of Flax
+            raise
+        raise ValueError(
+            "jaxact.adopt: the function changes the state of a module that it closes over, which "
+            "would be lost: make the module an argument of the function"
+        ) from error
     if _takes_gradients(program):
         raise ValueError(
             "jaxact.adopt: the function takes a gradient, so that its activations have been "

@@ -189,6 +189,13 @@ def test_state_of_nnx_moves():
     assert int(ours.dropout.rngs.count[...]) == int(theirs.dropout.rngs.count[...])
 
 
+@pytest.mark.usefixtures("standard_promotion")
+def test_state_that_would_be_lost_is_refused():
+    model = Net(nnx.Rngs(0))
+    with pytest.raises(ValueError, match="make the module an argument"):
+        jaxact.adopt(lambda x: jnp.sum(model(x)))(X)
+
+
 def test_a_default_that_nobody_wrote_is_adopted_in_a_cell_of_flax():
     cell = linen.RNN(linen.OptimizedLSTMCell(6))
     rows = X[None]

@@ -39,6 +39,18 @@ def test_dead_units_are_answered_with_the_share_the_layer_and_a_rate():
     assert str(advice).startswith(advice.finding)
 
 
+def test_layers_that_share_a_fault_are_told_in_one_line():
+    def model(x):
+        for number in range(12):
+            with jax.named_scope(f"hidden/{number}"):
+                x = jaxact.relu(x - 1e3)
+        return x
+
+    (advice,) = advise(unit_report(model, X))
+    assert advice.finding == "100% of hidden/0 to hidden/11 (relu), 12 layers, is dead"
+    assert advice.sure in ("likely", "certain")
+
+
 def test_saturated_units_are_answered():
     (advice,) = advise(units(jax.nn.sigmoid, 0.0, scale=30.0))
     assert "saturated" in advice.finding
@@ -88,6 +100,10 @@ def test_advice_for_a_task_names_its_evidence(task):
 def test_wrong_input_is_refused_with_a_remedy():
     with pytest.raises(ValueError, match="nothing to advise on"):
         advise()
+    with pytest.raises(TypeError, match="argument 0 is a int, but must be UnitReport"):
+        advise(3)
+    with pytest.raises(TypeError, match="learning_rate is a str"):
+        advise("cnn", learning_rate="fast")
     with pytest.raises(ValueError, match="task is 'gan', but must be one of cnn, mlp"):
         advise("gan")
 

@@ -176,6 +176,62 @@ def test_a_network_that_is_dead_has_no_gradient_at_all():
     assert "no gradient arrives anywhere" in report.reason
 
 
+def silent(change):
+    """The report on two layers and a head, changed."""
+    layers = network(2, gain("relu"))
+    parameters = {
+        "first": layers["layer00"],
+        "second": {**layers["layer01"], "bias": jnp.zeros((1, WIDTH))},
+        "head": {"kernel": jnp.ones((WIDTH, 1)) / WIDTH},
+    }
+
+    def loss(own, x):
+        h = jaxact.relu(x @ own["first"]["kernel"])
+        h = jaxact.relu(h @ own["second"]["kernel"] + own["second"]["bias"])
+        return jnp.mean((h @ own["head"]["kernel"] - 1) ** 2)
+
+    return gradient_report(loss, change(parameters), X)
+
+
+def test_a_gradient_of_zero_has_a_cause():
+    zero = silent(lambda p: {**p, "head": {"kernel": jnp.zeros((WIDTH, 1))}})
+    assert (zero.cause, zero.verdict) == ("zero weights", "healthy")
+    assert "head" in zero.reason
+    assert "after a step" in zero.reason
+    shift = jnp.full((1, WIDTH), -1e3)
+    dead = silent(lambda p: {**p, "second": {**p["second"], "bias": shift}})
+    assert (dead.cause, dead.verdict) == ("a dead layer", "vanishing")
+    constant = gradient_report(lambda p, x: 3 + 0 * stacked(jaxact.relu)(p, x), network(2, 1.0), X)
+    assert (constant.cause, constant.verdict) == ("a constant loss", "vanishing")
+    fitted = lambda p, x: jnp.mean((jaxact.tanh(x @ p["w"]) - jaxact.tanh(x)) ** 2)
+    report = gradient_report(fitted, {"w": jnp.eye(WIDTH)}, X)
+    assert (report.cause, report.verdict) == ("a fitted model", "healthy")
+
+
+def test_a_bottleneck_in_the_middle_is_found():
+    layers = network(6, gain("relu"))
+    layers["layer02"] = {"kernel": 1e4 * layers["layer02"]["kernel"]}
+    layers["layer03"] = {"kernel": 1e-4 * layers["layer03"]["kernel"]}
+    report = gradient_report(stacked(jaxact.relu), layers, X)
+    assert report.verdict == "vanishing"
+    assert "bottleneck at block (relu#3)" in report.reason
+
+
+def test_a_branch_that_did_not_run_has_no_signal():
+    def loss(own, x):
+        branch = lambda f: lambda x: f(x @ own["kernel"])
+        x = jax.lax.cond(x[0, 0] > 1e9, branch(jaxact.relu), branch(jnp.tanh), x)
+        return jnp.mean(jaxact.gelu(x) ** 2)
+
+    report = gradient_report(loss, network(1, 1.0)["layer00"], X)
+    assert {s.activation: s.ran for s in report.signals} == {
+        "relu": False,
+        "tanh": True,
+        "gelu": True,
+    }
+    assert report.verdict == "healthy"
+
+
 # --- Models --------------------------------------------------------------------------------------
 
 LABELS = np.arange(len(IMAGES)) % 10
@@ -260,6 +316,13 @@ def test_a_report_is_read_drawn_and_stored():
 
 
 REFUSED = {
+    "loss is 3, but must be a function": lambda: gradient_report(3, network(1, 1.0), X),
+    r"batch\['x'\] is empty": lambda: gradient_report(
+        lambda p, b: p["w"] * b["x"].sum(), {"w": 1.0}, {"x": np.zeros((0, 3))}
+    ),
+    r"batch\['x'\] is a str": lambda: gradient_report(
+        lambda p, b: p["w"], {"w": 1.0}, {"x": "text"}
+    ),
     r"one real number, got float32\[32\]": lambda: gradient_report(
         lambda p, x: jnp.mean(x @ p["w"], 1), {"w": jnp.eye(WIDTH)}, X
     ),

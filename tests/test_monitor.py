@@ -116,10 +116,55 @@ def test_it_works_in_the_optimizer_of_nnx():
         optimizer.update(model, gradients)
 
     step(model, optimizer)
-    record = recorded(nnx.as_pure(optimizer.opt_state))
+    record = recorded(optimizer.opt_state)
     assert record.layers == ("layers/0",)
+    assert record.to_dict()["steps"] == 1
     assert int(record.steps) == 1
     assert float(record.gradient_norms.last[0]) > 0
+
+
+def test_a_fresh_state_can_be_donated():
+    optimizer = monitor(optax.sgd(0.1))
+    step = jax.jit(optimizer.update, donate_argnums=1)
+    _, state = step(GRADIENTS, optimizer.init(PARAMETERS), PARAMETERS)
+    assert int(state.steps) == 1
+
+
+def test_a_record_goes_into_checkpoints(tmp_path):
+    import orbax.checkpoint
+    from flax import serialization
+
+    record = record_of(monitor(optax.sgd(0.1, momentum=0.9)), GRADIENTS)
+    fresh = monitor(optax.sgd(0.1, momentum=0.9)).init(PARAMETERS)
+    stored = serialization.to_bytes(record)
+    assert_same(serialization.from_bytes(fresh, stored), record)
+    with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "record", record)
+        checkpointer.wait_until_finished()
+        assert_same(checkpointer.restore(tmp_path / "record", fresh), record)
+
+
+def test_frozen_layers_are_zeros_of_their_own():
+    partly = {"first": {"kernel": None, "bias": None}, "second": GRADIENTS["second"]}
+    record = record_of(monitor(), partly)
+    assert record.layers == ("first", "second")
+    assert record.gradient_norms.last[0] == 0
+    assert_same(record.gradient_norms.last[1], 0.25 * np.sqrt(12), rtol=1e-6)
+
+
+def test_complex_numbers_are_counted_by_their_magnitude():
+    optimizer, weights = monitor(optax.sgd(0.1)), {"a": {"w": jnp.array([3 + 4j, 0])}}
+    _, state = optimizer.update(weights, optimizer.init(weights), weights)
+    assert_same(state.gradient_norms.last, np.array([5.0]))
+    assert_same(state.update_ratios.last, np.array([0.1]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e25, 1e-25])
+def test_norms_neither_overflow_nor_vanish(size):
+    gradients = jax.tree.map(lambda g: g * size, GRADIENTS)
+    record = record_of(monitor(), gradients)
+    assert_same(record.gradient_norms.last, size * 0.25 * np.sqrt([36, 12]), rtol=1e-5)
+    assert int(record.nonfinite) == 0
 
 
 def test_a_record_is_read_and_stored():
@@ -141,3 +186,7 @@ def test_wrong_input_is_refused_with_a_remedy():
         monitor().init({})
     with pytest.raises(ValueError, match="0 records"):
         recorded(optax.sgd(0.1).init(PARAMETERS))
+    with pytest.raises(TypeError, match="inner is a float"):
+        monitor(0.1)
+    with pytest.raises(TypeError, match="clip_norm is a str"):
+        monitor(clip_norm="1")

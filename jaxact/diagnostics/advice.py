@@ -270,7 +270,7 @@ def _broken(layer: LayerUnits, _: float | None) -> Iterator[_Fault]:
 
 def _dead(layer: LayerUnits, learning_rate: float | None) -> Iterator[_Fault]:
     found = layer.summary()
-    by_chance = 1 / math.sqrt(found["examples"])
+    by_chance = 2 / math.sqrt(found["examples"])
     if layer.role == "unit" and found["dead"] > MANY_DEAD + by_chance and _enough(layer):
         since = f", since step {found['dead_since']}" if "dead_since" in found else ""
         yield _Fault(

@@ -23,6 +23,7 @@ DEAD = 1e-3  # no example has a larger slope at a dead unit
 SATURATED = 0.1  # the mean slope at a saturated unit is no larger
 STEADY = 0.9  # the smallest slope at a unit that is always on, as a share of the largest there
 DORMANT = (0.025, 0.1)  # of the mean activity of the layer: Sokar et al., arXiv:2302.12902
+DRAWN = 2**14  # values of a batch that a histogram counts, at most
 WIDEST = 1024  # units of a layer whose effective rank is computed
 
 Unit = Literal["channel", "element"]
@@ -62,7 +63,8 @@ class LayerUnits:
         activity: the mean magnitude, for each unit.
         largest: the largest magnitude, for each unit.
         zeros: the share of values that are 0, for each unit.
-        histogram: the shares of values that lie in bins of one width; of those that are finite.
+        histogram: the shares of values that lie in bins of one width; of those that are finite, and
+            of more than 16,384 in a batch of as many at even distances.
         nonfinite: how many values were not finite.
         products: the mean products of two units' values, if the rank was asked for; else empty.
         step: of training, at which the report was made; -1 if it was not said.
@@ -617,6 +619,8 @@ class _Reader:
 
     def _histogram(self, values: Array) -> Array:
         low, high = self.bounds
+        step = -(-values.size // DRAWN)
+        values = values if step == 1 else values.ravel()[::step]
         edges = low + (high - low) * np.arange(1, self.bins, dtype=np.float32) / self.bins
         finite = jnp.isfinite(values)
         shape = (edges.size,) + (1,) * values.ndim
