@@ -78,7 +78,7 @@ def test_loads_of_experts_are_counted():
     bias = jnp.array([0.0, -1e3, 0.0, 0.0])
     report = unit_report(lambda x: routed(x, bias), [X, X])
     (choices,) = report.choices
-    scores = np.asarray(X @ W[0][:, :4] + bias)
+    scores = np.asarray(X @ W[0][:, :4]) + np.asarray(bias)
     order = np.argsort(-scores, -1)[..., :2]
     expected = 2 * np.bincount(order.ravel(), minlength=4)
     np.testing.assert_array_equal(choices.load, expected)

@@ -328,9 +328,7 @@ def test_tables_fit_80_columns_and_pages_need_no_other(tmp_path):
 
     def model(x):
         for number in range(12):
-            with jax.named_scope(
-                f"model/encoder/stage_of_a_network/layers/{number}/feed_forward"
-            ):
+            with jax.named_scope(f"model/encoder/stage_of_a_network/layers/{number}/feed_forward"):
                 x = jaxact.relu(x - 1e3 * (number == 3))
         return x
 

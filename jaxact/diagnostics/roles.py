@@ -8,9 +8,11 @@ import jax.numpy as jnp
 
 from .._catalog import CATALOG
 from .._jax import JaxprEqn, jaxprs_in_params, scan_p, while_p
+from .._trace_names import PREFIX
 from ..tracing.elementwise import PASSING
 from ..tracing.programs import Atom, Constant, Program, Site, Step, Variable, Watch, scan_carry
 from ..tracing.recognition import gated
+from ..tracing.sites import reduced_axes
 
 Role = Literal["unit", "gate", "forget gate", "cap", "attention", "output", "mask"]
 
@@ -401,7 +403,7 @@ def _rows(step: Step, flow: Flow) -> tuple[Any, int] | None:
 
 def _called(equation: JaxprEqn) -> Any:
     """The entry of the catalogue whose function of rows, of shares, is called."""
-    entry = CATALOG.get(str(equation.params.get("name", "")))
+    entry = CATALOG.get(str(equation.params.get("name", "")).removeprefix(PREFIX))
     shares = entry is not None and entry.kind == "axis" and entry.range(**entry.samples[0])
     return entry if shares and shares[0] >= 0 and shares[1] <= 1 else None
 
@@ -412,6 +414,7 @@ def _axes(equation: JaxprEqn) -> Iterator[int]:
             name, axes = inner.primitive.name, inner.params.get("axes")
             if name.startswith("reduce_") and axes:
                 yield axes[0]
+            yield from reduced_axes(inner)
             yield from _axes(inner)
 
 

@@ -105,7 +105,7 @@ def rows_of(logits: Array, weights: Array, *, axis: int, heads: tuple[int, ...])
 def pool_rows(stacked: Rows) -> Rows:
     """The rows of all parts together, which are stacked along the leading axis."""
     total = jnp.sum(stacked.rows, 0)
-    shares = stacked.rows / jnp.maximum(total, 1)
+    shares = stacked.rows / jnp.maximum(total, 1)[None]
     return dataclasses.replace(
         stacked,
         rows=total,

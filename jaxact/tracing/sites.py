@@ -27,6 +27,7 @@ from .._jax import (
     scan_p,
     while_p,
 )
+from .._opaque_call import opaque_call_p
 from .._trace_names import PREFIX
 from .elementwise import PASSING, called, derivative_on_points, is_elementwise, number, on_points
 from .programs import Atom, Constant, Loop, Program, Site, Step, Variable, is_shard_map, scan_carry
@@ -156,7 +157,18 @@ _REDUCING = ("reduce", "cum", "sort", "arg", "top_k", "dot_general", "while", "s
 def _reduces(equation: JaxprEqn) -> bool:
     """Whether elements of an array are brought together, other than by comparing two."""
     inside = (inner for jaxpr in jaxprs_in_params(equation.params) for inner in jaxpr.eqns)
-    return equation.primitive.name.startswith(_REDUCING) or any(map(_reduces, inside))
+    told = equation.primitive.name.startswith(_REDUCING) or any(
+        True for _ in reduced_axes(equation)
+    )
+    return told or any(map(_reduces, inside))
+
+
+def reduced_axes(equation: JaxprEqn) -> Iterator[int]:
+    """The axes along which a call of ours, whose inside is not traced, reduces its first array."""
+    if equation.primitive is opaque_call_p:
+        before, after = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+        if len(before) == len(after):
+            yield from (i for i, (b, a) in enumerate(zip(before, after, strict=True)) if a != b)
 
 
 def _own_name(equation: JaxprEqn) -> str:
