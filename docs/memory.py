@@ -78,6 +78,24 @@ def figures() -> str:
     return table(["activation", *(f"{library}, {recipe}" for library, recipe in ways)], lines)
 
 
+def company() -> str:
+    """What networks need, ours beside jax.nn's, with what `lean` needs where ours is more."""
+    rows = Results.read(ROOT / "benchmarks" / "results" / "memory-networks-cpu.json").rows
+    names = list(grouped(rows, lambda row: row.function))
+    lines = []
+    for network, members in grouped(rows, lambda row: row.network).items():
+        found = {(row.function, row.library, row.recipe): row.temporaries for row in members}
+        cells = []
+        for name in names:
+            ours, theirs = (found[name, lib, "default"] for lib in ("jaxact", "jax.nn"))
+            more = found.get((name, "jaxact", "lean")) if ours > 1.02 * theirs else None
+            mark = "" if ours <= 1.02 * theirs else "**"
+            lean_figure = "" if more is None else f" ({more:.1f})"
+            cells.append(f"{mark}{ours:.1f}{mark} / {theirs:.1f}{lean_figure}")
+        lines.append([network, *cells])
+    return table(["network", *(f"`{name}`" for name in names)], lines)
+
+
 def pieces() -> str:
     """What the row of maxout layers needs."""
     lines = []
@@ -260,7 +278,7 @@ def _accuracy(function, weights, data) -> float:
     return float(jnp.mean(jnp.argmax(_logits(function, weights, x), -1) == labels))
 
 
-FROM_RESULTS = (figures, pieces, recomputing, measured, kept)
+FROM_RESULTS = (company, figures, pieces, recomputing, measured, kept)
 AFRESH = (price, cosines)
 
 
