@@ -705,14 +705,14 @@ def largest_entry(x: Array, axes: tuple[int, ...]) -> Array:
 
 
 def opaque_constant(high: Any, a: Array) -> Array:
-    """A constant as an array that XLA does not see, or it would add other constants to it first.
+    """A constant that XLA does not see, or it would add other constants to it first: NaN with `a`.
 
-    Behind a barrier together with `a`, which is traced: a barrier of constants alone would be
-    evaluated, and the constant seen again, under `jax.ensure_compile_time_eval`.
+    No barrier: XLA for CPUs fuses nothing across one, and keeps in memory what stands before it.
     """
     if not is_number(high):
         return high
-    return lax.optimization_barrier((a, jnp.asarray(high, a.dtype)))[1]
+    a = lax.stop_gradient(a)
+    return jnp.where(a != a, a, jnp.asarray(high, a.dtype))
 
 
 def _tanh_by_expm1(ops, x: Array) -> Array:
@@ -797,11 +797,11 @@ _LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4  # n * _LN2_HIGH is exact for 
 
 def _reduced_expm1(v: Array, low: Array | None = None, lift: int = 0) -> tuple[Array, Array]:
     """2^(n+lift) and expm1(r), with v + low = n ln2 + r and abs(r) <= ln2 / 2."""
-    # The barrier keeps XLA from simplifying (w + c) - c to w. A float-to-integer conversion would
-    # say the same, but the CPU backend makes it saturate, which costs more than the exponential.
-    magic = opaque_constant(_ROUND + lift, v)
+    # The absolute value keeps XLA from simplifying (w + c) - c to w. A float-to-integer conversion
+    # would say the same, but the CPU backend makes it saturate, which costs more than all the rest.
+    magic = np.float32(_ROUND + lift)
     shifted = v * np.float32(1 / _LN2) + magic
-    n = shifted - magic
+    n = jnp.abs(shifted) - magic
     scale = lax.bitcast_convert_type(
         lax.bitcast_convert_type(shifted, jnp.int32) << 23, jnp.float32
     )

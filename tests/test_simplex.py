@@ -189,7 +189,7 @@ LOGARITHMS = ("logsumexp", "logmeanexp")
 VALUES = {"softmax": 4.0, "log_softmax": 2.5, "logsumexp": 1.0, "logmeanexp": 16.0}
 STANDARDIZED = 2.0
 GRADIENT = 4.0
-LEVELLED = 10.5  # where one entry dominates: what is left of softmax's slope is a difference
+LEVELLED = 11.0  # where one entry dominates: what is left of softmax's slope is a difference
 GRADIENTS = {("softmax", "dominant"): LEVELLED, ("softmax", "wide"): LEVELLED}
 
 

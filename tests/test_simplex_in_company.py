@@ -150,18 +150,20 @@ def check_rows(name, n, producer, dtype):
 
 
 def wrong_log_softmax(x):
-    """A function that is right while it is the whole program: it asks where x - max(x) is 0."""
+    """A function that counts on reading the same numbers twice.
+
+    Where XLA computes a producer twice, the readings differ by its rounding, as they do here.
+    """
+    again = x * (1 + jnp.finfo(x.dtype).eps)
     high = x - jnp.max(x, -1, keepdims=True)
-    largest = high == 0
-    others = jnp.sum(jnp.where(largest, 0, jnp.exp(high)), -1, keepdims=True)
+    others = jnp.sum(jnp.where(high == 0, 0, jnp.exp(high)), -1, keepdims=True)
+    largest = again == jnp.max(x, -1, keepdims=True)
     ties = jnp.sum(largest, -1, keepdims=True, dtype=x.dtype)
     return high - jnp.log1p(others + (ties - 1))
 
 
-def test_a_function_that_is_right_alone_only_is_found():
+def test_a_function_that_counts_on_reading_the_same_twice_is_found():
     x = rows("dominant", 16, np.dtype(np.float32))
-    exact = TRUTH["log_softmax"][0](x.astype(np.longdouble))
-    np.testing.assert_allclose(jax.jit(wrong_log_softmax)(x), exact, rtol=1e-5)
     with pytest.raises(AssertionError, match="allowed"):
         check(wrong_log_softmax, "log_softmax", "x / T", x)
     with pytest.raises(AssertionError, match="allowed"):  # of the largest entry nothing is left

@@ -72,6 +72,10 @@ def check(case: Case, dtype) -> None:
             outside = taylor(function, x)
         except (jax.errors.UnexpectedTracerError, KeyError, NotImplementedError):
             return
+        except AttributeError as error:  # of a tracer whose trace is over, in JAX 0.12
+            if "process_primitive" in str(error):
+                return
+            raise
         assert_right(outside, expected)
 
 

@@ -72,7 +72,7 @@ def softmax(
     Accuracy:
         Measured on rows of 16 to 65,536 entries, with large offsets and dominant entries. float32:
         4 ULP (jax.nn: 66). 16 bits: half an ULP, and 2^-10. The gradient: 3.5 ULP of its row's
-        largest, or 10.5 where one entry dominates so much that the gradient vanishes. Reverse mode
+        largest, or 11 where one entry dominates so much that the gradient vanishes. Reverse mode
         keeps the output only. (Within `jax.softmax_custom_jvp(False)` it is jax.nn's function,
         differentiated as it stands, with jax.nn's errors.)
 
