@@ -141,17 +141,17 @@ def broadcast(
     return x, aligned
 
 
-def axis_index(name: str, axis: int, ndim: int) -> int:
+def axis_index(name: str, axis: int, ndim: int, argument: str = "axis") -> int:
     """Returns `axis` counted from the front.
 
     Raises:
         TypeError: if it is no integer.
         ValueError: if the array has no such axis.
     """
-    axis = whole(name, "axis", axis)
+    axis = whole(name, argument, axis)
     if not -ndim <= axis < ndim:
         raise ValueError(
-            f"jaxact.{name}: axis is {axis}, but x has {ndim} dimensions: "
+            f"jaxact.{name}: {argument} is {axis}, but x has {ndim} dimensions: "
             + (f"choose one from {-ndim} to {ndim - 1}" if ndim else "pass an array with features")
         )
     return axis % ndim
@@ -187,7 +187,7 @@ def flag(name: str, argument: str, value: Any) -> bool:
 Axis = int | Sequence[int] | None
 
 
-def static(name: str, axis: Axis) -> Axis:
+def static(name: str, axis: Axis, argument: str = "axis") -> Axis:
     """The same axis or axes, as a value that a program may be compiled for.
 
     Raises:
@@ -196,11 +196,11 @@ def static(name: str, axis: Axis) -> Axis:
     if type(axis) is int or axis is None:
         return axis
     if isinstance(axis, Sequence) and not isinstance(axis, str | bytes):
-        return tuple(whole(name, "axis", a) for a in axis)
-    return whole(name, "axis", axis)
+        return tuple(whole(name, argument, a) for a in axis)
+    return whole(name, argument, axis)
 
 
-def axis_indices(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+def axis_indices(name: str, axis: Axis, ndim: int, argument: str = "axis") -> tuple[int, ...]:
     """Returns axes counted from the front; None stands for all.
 
     Raises:
@@ -209,12 +209,14 @@ def axis_indices(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
-    axes: Any = static(name, axis)
+    axes: Any = static(name, axis, argument)
     indices = tuple(
-        axis_index(name, a, ndim) for a in (axes if isinstance(axes, tuple) else (axes,))
+        axis_index(name, a, ndim, argument) for a in (axes if isinstance(axes, tuple) else (axes,))
     )
     if len(set(indices)) < len(indices):
-        raise ValueError(f"jaxact.{name}: axis is {axis}, which names one twice: name each once")
+        raise ValueError(
+            f"jaxact.{name}: {argument} is {axis}, which names one twice: name each once"
+        )
     return indices
 
 
@@ -251,14 +253,20 @@ def require_key(name: str, key: Any) -> None:
     """
     if key is None:
         return
-    is_key = isinstance(key, Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    is_raw = isinstance(key, Array | np.ndarray) and key.dtype == np.uint32 and key.ndim == 1
-    if not (is_key or is_raw):
+    if not are_keys(key):
         raise wrong_type(name, "key", key, "be a key, as jax.random.key(0) makes it, or None")
-    if is_key and key.ndim:
+    if key.ndim and key.dtype != np.uint32:
         raise ValueError(
             f"jaxact.{name}: key is {shown(key)}, but must be one key: take jax.vmap for several"
         )
+
+
+def are_keys(value: Any) -> bool:
+    """Whether these are keys of jax.random, or one raw key."""
+    if isinstance(value, Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return True
+    is_array = isinstance(value, Array | np.ndarray)
+    return is_array and value.dtype == np.uint32 and value.ndim == 1
 
 
 def require(condition: bool, name: str, parameter: str, value: Any, remedy: str) -> None:

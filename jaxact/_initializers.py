@@ -3,18 +3,36 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from ._arguments import is_number, require
+from ._arguments import require
+from ._domains import Domain
+from ._jax import Tracer
 from .functions import log1mexp
 
+
+def _is_init(init: Any) -> bool:
+    """Whether it draws a parameter, or is numbers that a parameter may start at."""
+    if callable(init) or isinstance(init, Tracer):
+        return True
+    try:
+        array = np.asarray(init, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return not isinstance(init, str | bytes) and bool(np.all(np.isfinite(array)))
+
+
 # What a parameter starts at, a number or an entry for each term, or what draws it.
-Init = ArrayLike | Sequence[float] | Callable[..., Any]
+Init = Annotated[
+    ArrayLike | Sequence[float] | Callable[..., Any],
+    Domain("be a finite number, one for each term, or an initializer", _is_init),
+]
 
 
 def initializer(init: Init, name: str, argument: str) -> Callable[..., Any]:
@@ -27,13 +45,9 @@ def initializer(init: Init, name: str, argument: str) -> Callable[..., Any]:
 
     def initialize(key: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
         value = jnp.asarray(init, dtype)
-        require(
-            value.ndim == 0 or value.shape[0] == shape[0],
-            f"jaxact.{name}",
-            argument,
-            init,
-            f"be one number, or {shape[0] if shape else 1} of them",
-        )
+        fits = value.ndim <= len(shape) and value.shape == shape[: value.ndim]
+        remedy = f"be one number, or {shape[0]} of them" if shape else "be one number"
+        require(fits, f"jaxact.{name}", argument, init, remedy)
         value = value.reshape(value.shape + (1,) * (len(shape) - value.ndim))
         return jnp.broadcast_to(value, shape)
 
@@ -46,9 +60,9 @@ def positive(init: Init, name: str, argument: str, above: float = 0.0) -> Callab
     Raises:
         ValueError: if `init` is a number and not greater than `above`.
     """
-    if is_number(init):
+    if not callable(init) and not isinstance(init, Tracer):
         bound = f"be greater than {above}" if above else "be positive"
-        require(init > above, f"jaxact.{name}", argument, init, bound)
+        require(bool(np.all(np.asarray(init) > above)), f"jaxact.{name}", argument, init, bound)
 
     def initialize(key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
         inverse = lambda value: (value - above) + log1mexp(value - above)

@@ -1,26 +1,63 @@
-"""What the modules of both Flax APIs share: how their parameters line up with x."""
+"""What the modules of both Flax APIs share: their options, how parameters line up with x."""
 
 from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
+import jax
 import jax.numpy as jnp
-from jax import Array
+from flax import typing
+from jax import Array, lax
+from jax.sharding import PartitionSpec
+from jax.typing import ArrayLike
 
-from ._arguments import axis_index, axis_indices, require
+from ._arguments import axis_index, axis_indices, real
+from ._domains import Count, Domain
 from .functions import maxout
 
 
-def parameter_shape(name: str, number: int, called: str = "num_parameters") -> tuple[int, ...]:
+def _is_float_dtype(value: Any) -> bool:
+    try:  # of None NumPy makes float64
+        return value is not None and jnp.issubdtype(jnp.dtype(value), jnp.floating)
+    except TypeError:
+        return False
+
+
+def _is_precision(value: Any) -> bool:
+    if value is None:
+        return True
+    number = jax.ShapeDtypeStruct((1, 1), jnp.float32)
+    try:
+        jax.eval_shape(lambda x: lax.dot(x, x, precision=value), number)
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return True
+
+
+Dtype = Annotated[typing.Dtype, Domain("be a floating dtype, such as jnp.float32", _is_float_dtype)]
+Precision = Annotated[
+    typing.PrecisionLike, Domain("be a precision of jax.lax, or None", _is_precision)
+]
+Channels = Annotated[int, Domain("be 1 or the number of channels", lambda n: n >= 1)]
+Features = Annotated[int, Domain("be the number of channels", lambda n: n >= 1)]
+Sharding = Annotated[
+    Any,
+    Domain(
+        "be a sharding, a jax.P, or None",
+        lambda value: value is None or isinstance(value, jax.sharding.Sharding | PartitionSpec),
+    ),
+]
+Distribution = Literal["uniform", "normal"]
+Degrees = tuple[Count, Count]
+Window = Count | Sequence[Count]
+Axes = int | Sequence[int]
+
+
+def parameter_shape(number: int, called: str = "num_parameters") -> tuple[int, ...]:
     """Returns the shape of a parameter that is one per channel; 1 of num_parameters is shared.
 
     `called` is what the module calls the number of channels.
-
-    Raises:
-        ValueError: if it is less than 1.
     """
-    may_be_shared = called == "num_parameters"
-    remedy = "be 1 or the number of channels" if may_be_shared else "be the number of channels"
-    require(number >= 1, f"jaxact.{name}", called, number, remedy)
-    return () if may_be_shared and number == 1 else (number,)
+    return () if called == "num_parameters" and number == 1 else (number,)
 
 
 def per_channel(
@@ -56,29 +93,41 @@ def channel_axis(name: str, expected: tuple[str, int], axis: int, x: Array) -> i
     return axis
 
 
+def require_features(name: str, number: int, axis: int, x: Array, remedy: str) -> None:
+    """Refuses inputs whose features are not those that a kernel takes.
+
+    Raises:
+        ValueError: if `x` has another number of them.
+    """
+    if x.shape[axis] != number:
+        raise ValueError(
+            f"jaxact.{name}: x of shape {x.shape} has {x.shape[axis]} features along axis {axis}, "
+            f"but the kernel takes {number}: {remedy}"
+        )
+
+
+def dense_inputs(name: str, inputs: ArrayLike, in_features: int) -> Array:
+    """Returns what a dense layer is given, whose integers its `promote_dtype` promotes.
+
+    Raises:
+        TypeError: if they are not real.
+        ValueError: if they have another number of features.
+    """
+    x = real(inputs, name, keep_integers=True)
+    axis = axis_index(name, -1, x.ndim)
+    remedy = f"make the layer with in_features={x.shape[axis]}, or pass x with {in_features}"
+    require_features(name, in_features, axis, x, remedy)
+    return x
+
+
 def larger(x: Array, y: Array) -> Array:
     """Returns the larger of two arrays of one shape, the first among equals; keeps packed bits."""
     pairs = jnp.stack([x, y], axis=-1)
     return maxout(pairs.reshape(*y.shape[:-1], -1), 2)
 
 
-def require_degrees(name: str, degrees: tuple[int, int]) -> None:
-    """Refuses degrees of a rational function.
-
-    Raises:
-        ValueError: naming them, unless both are 1 or more.
-    """
-    require(min(degrees) >= 1, f"jaxact.{name}", "degrees", degrees, "be 1 or more each")
-
-
-def squeezed(name: str, channels: int, num_pieces: int, reduction: int) -> int:
-    """Returns to how many channels dynamic ReLU squeezes.
-
-    Raises:
-        ValueError: if num_pieces or reduction is less than 1.
-    """
-    for argument, number in (("num_pieces", num_pieces), ("reduction", reduction)):
-        require(number >= 1, f"jaxact.{name}", argument, number, "be 1 or more")
+def squeezed(channels: int, reduction: int) -> int:
+    """Returns to how many channels dynamic ReLU squeezes."""
     return max(1, channels // reduction)
 
 
@@ -88,7 +137,7 @@ def pooled(name: str, x: Array, axes: int | Sequence[int]) -> Array:
     Raises:
         ValueError: if `x` has no such axis.
     """
-    return jnp.mean(x, axis_indices(name, axes, x.ndim), keepdims=True)
+    return jnp.mean(x, axis_indices(name, axes, x.ndim, "pool_axes"), keepdims=True)
 
 
 def dynamic_lines(

@@ -38,6 +38,7 @@ FLOORS = {
         "_arguments",
         "_arithmetic",
         "_derivatives",
+        "_domains",
         "_few_bit",
         "_gelu_exponent",
         "_jax",

@@ -350,7 +350,7 @@ REFUSED = {
     "no pieces": (
         ("Maxout", 4, 0),
         normal(2, 3),
-        "Maxout: num_pieces is 0, but must be 1 or more",
+        "Maxout: num_pieces is 0, but must be an integer of 1",
     ),
 }
 

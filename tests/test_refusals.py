@@ -66,7 +66,7 @@ def wrong(parameter: inspect.Parameter) -> Sequence[Any]:
 def said(value: Any) -> list[str]:
     """How a message may tell what was passed."""
     described = [reprlib.repr(value), repr(value)]
-    if hasattr(value, "dtype"):
+    if isinstance(value, np.ndarray | Array):
         described += [f"dtype {value.dtype}", f"shape {value.shape}"]
     if isinstance(value, complex):
         described.append("dtype complex")

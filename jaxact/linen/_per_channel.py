@@ -5,21 +5,20 @@ from dataclasses import KW_ONLY
 from typing import Any
 
 import jax.numpy as jnp
-from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
-from flax.typing import Dtype
 from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
 from .._initializers import Init, initializer
-from .._modules import parameter_shape, per_channel
+from .._modules import Channels, Dtype, parameter_shape, per_channel
+from ._module import Module
 
 
-class PerChannel(nn.Module):
+class PerChannel(Module):
     """Makes parameters of one shape and lines them up with what they act on."""
 
-    num_parameters: int = 1
+    num_parameters: Channels = 1
     _: KW_ONLY
     axis: int = -1
     dtype: Dtype | None = None
@@ -35,7 +34,7 @@ class PerChannel(nn.Module):
         within: Callable[..., Callable[..., Any]] = initializer,
     ) -> Array:
         """A parameter, with as many entries for each channel; `within` makes its initializer."""
-        shape = entries + parameter_shape(self._title, self.num_parameters)
+        shape = entries + parameter_shape(self.num_parameters)
         initialize = within(init, self._title, f"{called}_init")
         return self.param(called, initialize, shape, self.param_dtype)
 
@@ -48,7 +47,3 @@ class PerChannel(nn.Module):
         if self.num_parameters == 1:
             return [x, *values]
         return [x, *(per_channel(self._title, value, self.axis, x) for value in values)]
-
-    @property
-    def _title(self) -> str:
-        return f"linen.{type(self).__name__}"

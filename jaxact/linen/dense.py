@@ -9,16 +9,18 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from flax.linen.linear import default_kernel_init
-from flax.typing import DotGeneralT, Dtype, Initializer, PrecisionLike
+from flax.typing import DotGeneralT, Initializer
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import real, require
+from .._domains import Count
 from .._initializers import per_piece
+from .._modules import Dtype, Precision
 from ..functions import maxout, swiglu
+from ._module import Module
 
 
-class Maxout(nn.Module):
+class Maxout(Module):
     """Maxout: a dense layer with several affine maps per output, of which the largest wins.
 
     Computes `jaxact.maxout(x @ kernel + bias, num_pieces)`. The parameters are `kernel` of shape
@@ -57,30 +59,23 @@ class Maxout(nn.Module):
         (7, 4)
     """
 
-    features: int
-    num_pieces: int = 2
+    features: Count
+    num_pieces: Count = 2
     _: KW_ONLY
     use_bias: bool = True
     dtype: Dtype | None = None
     param_dtype: Dtype = jnp.float32
-    precision: PrecisionLike = None
+    precision: Precision = None
     kernel_init: Initializer = default_kernel_init
     bias_init: Initializer = nn.initializers.zeros_init()
     promote_dtype: Callable[..., list[Any]] = promote_dtype
     dot_general: DotGeneralT | None = None
-    dot_general_cls: Any = None
+    dot_general_cls: Callable[..., Any] | None = None
 
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the largest piece of every output for `inputs` of shape (..., in_features)."""
-        require(
-            self.num_pieces >= 1,
-            "jaxact.linen.Maxout",
-            "num_pieces",
-            self.num_pieces,
-            "be 1 or more",
-        )
-        x = real(inputs, "linen.Maxout", keep_integers=True)
+        x = self._inputs(inputs, "kernel", keep_integers=True)
         columns = self.features * self.num_pieces
         kernel = self.param(
             "kernel",
@@ -104,7 +99,7 @@ class Maxout(nn.Module):
         return maxout(y, self.num_pieces)
 
 
-class GatedLinear(nn.Module):
+class GatedLinear(Module):
     """Gated linear layer: two affine maps of the input, of which one gates the other.
 
     Computes `activation(gate, value)` of the outputs of two dense layers called `gate` and `value`:
@@ -148,23 +143,23 @@ class GatedLinear(nn.Module):
         (5, 8)
     """
 
-    features: int
+    features: Count
     _: KW_ONLY
     activation: Callable[[Array, Array], Array] = swiglu
     use_bias: bool = True
     dtype: Dtype | None = None
     param_dtype: Dtype = jnp.float32
-    precision: PrecisionLike = None
+    precision: Precision = None
     kernel_init: Initializer = default_kernel_init
     bias_init: Initializer = nn.initializers.zeros_init()
     promote_dtype: Callable[..., list[Any]] = promote_dtype
     dot_general: DotGeneralT | None = None
-    dot_general_cls: Any = None
+    dot_general_cls: Callable[..., Any] | None = None
 
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the gated values for `inputs` of shape (..., in_features)."""
-        x = real(inputs, "linen.GatedLinear", keep_integers=True)
+        x = self._inputs(inputs, "gate", "kernel", keep_integers=True)
         dense = functools.partial(
             nn.Dense,
             self.features,

@@ -7,6 +7,7 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._domains import Finite
 from .._initializers import Init, positive
 from ..functions import pelu, softplus, xielu
 from ._per_channel import PerChannel
@@ -98,7 +99,7 @@ class XIELU(PerChannel):
     """
 
     _: KW_ONLY
-    beta: float = 0.5
+    beta: Finite = 0.5
     alpha_p_init: Init = 0.8
     alpha_n_init: Init = 0.8
 

@@ -1,7 +1,7 @@
 """Activations whose shape depends on the input around, or on all of it."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -9,16 +9,17 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from flax.linen.linear import default_kernel_init
-from flax.typing import Dtype, Initializer, PrecisionLike
+from flax.typing import Initializer
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import real
-from .._modules import dynamic_lines, larger, pooled, squeezed
+from .._domains import Count, Finite, NotNegative, checked
+from .._modules import Axes, Dtype, Precision, Window, dynamic_lines, larger, pooled, squeezed
 from ..functions import dynamic_relu, relu, tanh
+from ._module import Module
 
 
-class FReLU(nn.Module):
+class FReLU(Module):
     """Funnel activation: a ReLU whose threshold is a learned average of the neighbourhood.
 
     Computes the larger of x and T(x) by `jaxact.maxout`, of which reverse mode keeps one bit per
@@ -59,13 +60,13 @@ class FReLU(nn.Module):
     """
 
     _: KW_ONLY
-    kernel_size: int | Sequence[int] = (3, 3)
+    kernel_size: Window = (3, 3)
     use_running_average: bool | None = None
-    momentum: float = 0.99
-    epsilon: float = 1e-5
+    momentum: Finite = 0.99
+    epsilon: NotNegative = 1e-5
     dtype: Dtype | None = None
     param_dtype: Dtype = jnp.float32
-    precision: PrecisionLike = None
+    precision: Precision = None
     kernel_init: Initializer = default_kernel_init
     scale_init: Initializer = nn.initializers.ones
     bias_init: Initializer = nn.initializers.zeros
@@ -73,6 +74,7 @@ class FReLU(nn.Module):
     promote_dtype: Callable[..., list[Any]] = promote_dtype
 
     @nn.compact
+    @checked("linen.FReLU")
     def __call__(self, inputs: ArrayLike, use_running_average: bool | None = None) -> Array:
         """Returns the activations.
 
@@ -81,7 +83,7 @@ class FReLU(nn.Module):
             use_running_average: whether to normalize with running averages, unless the attribute
                 says so.
         """
-        x = real(inputs, "linen.FReLU")
+        x = self._inputs(inputs, "conv", "kernel", along=-1)
         average = nn.merge_param(
             "use_running_average", self.use_running_average, use_running_average
         )
@@ -112,7 +114,7 @@ class FReLU(nn.Module):
         return larger(x.astype(dtype), threshold.astype(dtype))
 
 
-class DynamicReLU(nn.Module):
+class DynamicReLU(Module):
     """Dynamic ReLU: the largest of lines whose slopes and intercepts depend on the whole input.
 
     Computes `jaxact.dynamic_relu(x, slopes, intercepts)`, with lines of their own for each channel
@@ -153,14 +155,14 @@ class DynamicReLU(nn.Module):
     """
 
     _: KW_ONLY
-    num_pieces: int = 2
-    reduction: int = 8
-    pool_axes: int | Sequence[int] = (-3, -2)
-    slope_range: float = 1.0
-    intercept_range: float = 0.5
+    num_pieces: Count = 2
+    reduction: Count = 8
+    pool_axes: Axes = (-3, -2)
+    slope_range: Finite = 1.0
+    intercept_range: Finite = 0.5
     dtype: Dtype | None = None
     param_dtype: Dtype = jnp.float32
-    precision: PrecisionLike = None
+    precision: Precision = None
     kernel_init: Initializer = default_kernel_init
     bias_init: Initializer = nn.initializers.zeros
     promote_dtype: Callable[..., list[Any]] = promote_dtype
@@ -168,10 +170,10 @@ class DynamicReLU(nn.Module):
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of shape (..., channels)."""
-        x = real(inputs, "linen.DynamicReLU")
+        x = self._inputs(inputs, "squeeze", "kernel")
         context = pooled("linen.DynamicReLU", x, self.pool_axes)
         channels = x.shape[-1]
-        hidden = squeezed("linen.DynamicReLU", channels, self.num_pieces, self.reduction)
+        hidden = squeezed(channels, self.reduction)
         dense = functools.partial(
             nn.Dense,
             dtype=self.dtype,

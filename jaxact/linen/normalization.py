@@ -7,17 +7,16 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
-from flax.typing import Dtype
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import axis_index, real
 from .._initializers import Init, initializer
-from .._modules import per_channel
+from .._modules import Dtype, per_channel
 from ..functions import derf, dyt
+from ._module import Module
 
 
-class PerFeature(nn.Module):
+class PerFeature(Module):
     """Makes scale and bias for each channel of x, beside parameters that all share."""
 
     axis: int = -1
@@ -30,9 +29,8 @@ class PerFeature(nn.Module):
 
     def _aligned(self, inputs: ArrayLike, **shared: Init) -> list[Array]:
         """The inputs and the parameters, in the dtype and the rank for a function of both."""
-        name = f"linen.{type(self).__name__}"
-        x = real(inputs, name)
-        features = (x.shape[axis_index(name, self.axis, x.ndim)],)
+        name, x = self._title, self._inputs(inputs, "scale", axis=self.axis)
+        features = (x.shape[self.axis],)
         each = {"scale": self.scale_init, "bias": self.bias_init}
         values = [
             self.param(

@@ -7,13 +7,15 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
-from flax.typing import DotGeneralT, Dtype, Initializer, PrecisionLike
+from flax.typing import DotGeneralT, Initializer
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import real, require
+from .._domains import Count, Positive
 from .._initializers import Init, siren_bounds, uniform_within
+from .._modules import Dtype, Precision
 from ..functions import sine, snake
+from ._module import Module
 from ._per_channel import PerChannel
 
 
@@ -60,7 +62,7 @@ class Snake(PerChannel):
         return snake(*self._aligned(inputs, alpha))
 
 
-class Sine(nn.Module):
+class Sine(Module):
     """SIREN layer: a sine of a dense layer, started so that depth keeps the distribution.
 
     Computes `jaxact.sine(linear(x), omega)`, sin(omega * (x @ kernel + bias)), of a dense layer
@@ -102,25 +104,24 @@ class Sine(nn.Module):
         (10, 3)
     """
 
-    features: int
+    features: Count
     _: KW_ONLY
-    omega: float = 30.0
+    omega: Positive = 30.0
     is_first: bool = False
     use_bias: bool = True
     dtype: Dtype | None = None
     param_dtype: Dtype = jnp.float32
-    precision: PrecisionLike = None
+    precision: Precision = None
     kernel_init: Initializer | None = None
     bias_init: Initializer | None = None
     promote_dtype: Callable[..., list[Any]] = promote_dtype
     dot_general: DotGeneralT | None = None
-    dot_general_cls: Any = None
+    dot_general_cls: Callable[..., Any] | None = None
 
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the sines for `inputs` of shape (..., in_features)."""
-        require(self.omega > 0, "jaxact.linen.Sine", "omega", self.omega, "be positive")
-        x = real(inputs, "linen.Sine", keep_integers=True)
+        x = self._inputs(inputs, "linear", "kernel", keep_integers=True)
         kernel_bound, bias_bound = siren_bounds(x.shape[-1], self.omega, is_first=self.is_first)
         linear = nn.Dense(
             self.features,

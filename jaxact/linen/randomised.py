@@ -6,10 +6,13 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._domains import Finite, Key, checked
+from .._modules import Distribution
 from ..functions import rrelu
+from ._module import Module
 
 
-class RReLU(nn.Module):
+class RReLU(Module):
     """Randomised leaky ReLU: slopes drawn in training, their mean in evaluation.
 
     Computes `jaxact.rrelu`: with a key from the rng collection, hence a slope of its own for every
@@ -41,16 +44,17 @@ class RReLU(nn.Module):
         Array([-2.,  2.], dtype=float32)
     """
 
-    lower: float = 1 / 8
-    upper: float = 1 / 3
-    distribution: str = "uniform"
+    lower: Finite = 1 / 8
+    upper: Finite = 1 / 3
+    distribution: Distribution = "uniform"
     _: KW_ONLY
     deterministic: bool | None = None
     rng_collection: str = "rrelu"
 
     @nn.compact
+    @checked("linen.RReLU")
     def __call__(
-        self, inputs: ArrayLike, deterministic: bool | None = None, rng: Array | None = None
+        self, inputs: ArrayLike, deterministic: bool | None = None, rng: Key | None = None
     ) -> Array:
         """Returns the activations of `inputs`.
 

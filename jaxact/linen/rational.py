@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._initializers import LEAKY_DENOMINATOR, LEAKY_NUMERATOR, Init
-from .._modules import require_degrees
+from .._modules import Degrees
 from ..functions import rational
 from ._per_channel import PerChannel
 
@@ -50,14 +50,13 @@ class Rational(PerChannel):
     """
 
     _: KW_ONLY
-    degrees: tuple[int, int] = (5, 4)
+    degrees: Degrees = (5, 4)
     numerator_init: Init = LEAKY_NUMERATOR
     denominator_init: Init = LEAKY_DENOMINATOR
 
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
-        require_degrees(self._title, self.degrees)
         numerator = self._parameter(
             "numerator", self.numerator_init, entries=(self.degrees[0] + 1,)
         )

@@ -6,7 +6,7 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import require
+from .._domains import Count
 from .._initializers import Init, default_hinges_init, default_slopes_init, positive
 from ..functions import apl, prelu, softplus, srelu, star_relu
 from ._per_channel import PerChannel
@@ -202,7 +202,7 @@ class APL(PerChannel):
     """
 
     _: KW_ONLY
-    num_hinges: int = 5
+    num_hinges: Count = 5
     slopes_init: Init = default_slopes_init
     hinges_init: Init = default_hinges_init
 
@@ -210,7 +210,6 @@ class APL(PerChannel):
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
         count = self.num_hinges
-        require(count >= 1, f"jaxact.{self._title}", "num_hinges", count, "be 1 or more")
         slopes = self._parameter("slopes", self.slopes_init, entries=(count,))
         hinges = self._parameter("hinges", self.hinges_init, entries=(count,))
         return apl(*self._aligned(inputs, slopes, hinges))

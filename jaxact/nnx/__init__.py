@@ -1,6 +1,7 @@
 """Activations that learn or are random, as Flax NNX modules.
 
-They hold parameters and randomness only; the mathematics is in `jaxact`.
+They hold parameters and randomness only; the mathematics is in `jaxact`. Annotations say what an
+option may be: anything else is a TypeError or a ValueError that names the module and the option.
 """
 
 from .dense import GatedLinear as GatedLinear, Maxout as Maxout

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flax import nnx
-from flax.typing import Dtype, PromoteDtypeFn
+from flax.typing import PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
 from .._initializers import Init, initializer
-from .._modules import parameter_shape, per_channel
+from .._modules import Channels, Dtype, parameter_shape, per_channel
 
 
 class PerChannel(nnx.Module):
@@ -20,13 +20,13 @@ class PerChannel(nnx.Module):
 
     def __init__(
         self,
-        num_parameters: int,
+        num_parameters: Channels,
         axis: int,
         dtype: Dtype | None,
         param_dtype: Dtype,
         promote_dtype: PromoteDtypeFn,
     ):
-        self._shape = parameter_shape(self._name, num_parameters, self._called)
+        self._shape = parameter_shape(num_parameters, self._called)
         setattr(self, self._called, num_parameters)
         self.axis = axis
         self.dtype = dtype

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
 from flax.nnx.nn.linear import default_bias_init, default_kernel_init
-from flax.typing import DotGeneralT, Dtype, Initializer, PrecisionLike, PromoteDtypeFn
+from flax.typing import DotGeneralT, Initializer, PromoteDtypeFn
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import real, require
+from .._domains import Count, checked
 from .._initializers import per_piece
+from .._modules import Dtype, Precision, Sharding, dense_inputs
 from ..functions import maxout, swiglu
 
 
@@ -63,16 +64,17 @@ class Maxout(nnx.Module):
         (7, 4)
     """
 
+    @checked("nnx.Maxout")
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
-        num_pieces: int = 2,
+        in_features: Count,
+        out_features: Count,
+        num_pieces: Count = 2,
         *,
         use_bias: bool = True,
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
-        precision: PrecisionLike = None,
+        precision: Precision = None,
         kernel_init: Initializer = default_kernel_init,
         bias_init: Initializer = default_bias_init,
         dot_general: DotGeneralT = lax.dot_general,
@@ -82,7 +84,6 @@ class Maxout(nnx.Module):
         kernel_metadata: Mapping[str, Any] = MappingProxyType({}),
         bias_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
-        require(num_pieces >= 1, "jaxact.nnx.Maxout", "num_pieces", num_pieces, "be 1 or more")
         columns = out_features * num_pieces
         kernel = per_piece(kernel_init, num_pieces)(
             rngs.params(), (in_features, columns), param_dtype
@@ -106,14 +107,15 @@ class Maxout(nnx.Module):
         self.promote_dtype = promote_dtype
         self.preferred_element_type = preferred_element_type
 
-    def __call__(self, inputs: ArrayLike, out_sharding: Any = None) -> Array:
+    @checked("nnx.Maxout")
+    def __call__(self, inputs: ArrayLike, out_sharding: Sharding = None) -> Array:
         """Returns the largest piece of every output.
 
         Args:
             inputs: an array of shape (..., in_features).
             out_sharding: the sharding of the result, see `jax.lax.dot_general`.
         """
-        x = real(inputs, "nnx.Maxout", keep_integers=True)
+        x = dense_inputs("nnx.Maxout", inputs, self.in_features)
         bias = self.bias[...] if self.bias is not None else None
         x, kernel, bias = self.promote_dtype((x, self.kernel[...], bias), dtype=self.dtype)
         # As in flax.nnx.Linear, a dot_general of the user's need not know every option.
@@ -182,16 +184,17 @@ class GatedLinear(nnx.Module):
         (5, 8)
     """
 
+    @checked("nnx.GatedLinear")
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
+        in_features: Count,
+        out_features: Count,
         *,
         activation: Callable[[Array, Array], Array] = swiglu,
         use_bias: bool = True,
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
-        precision: PrecisionLike = None,
+        precision: Precision = None,
         kernel_init: Initializer = default_kernel_init,
         bias_init: Initializer = default_bias_init,
         dot_general: DotGeneralT = lax.dot_general,
@@ -222,12 +225,13 @@ class GatedLinear(nnx.Module):
         self.value = linear()
         self.activation = activation
 
-    def __call__(self, inputs: ArrayLike, out_sharding: Any = None) -> Array:
+    @checked("nnx.GatedLinear")
+    def __call__(self, inputs: ArrayLike, out_sharding: Sharding = None) -> Array:
         """Returns the gated values.
 
         Args:
             inputs: an array of shape (..., in_features).
             out_sharding: the sharding of either map's output, see `jax.lax.dot_general`.
         """
-        x = real(inputs, "nnx.GatedLinear", keep_integers=True)
+        x = dense_inputs("nnx.GatedLinear", inputs, self.gate.in_features)
         return self.activation(self.gate(x, out_sharding), self.value(x, out_sharding))

@@ -8,11 +8,13 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from flax.typing import Dtype, PromoteDtypeFn
+from flax.typing import PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._domains import Finite, checked
 from .._initializers import Init, positive
+from .._modules import Channels, Dtype
 from ..functions import pelu, softplus, xielu
 from ._per_channel import PerChannel
 
@@ -59,9 +61,10 @@ class PELU(PerChannel):
         Array([-0.63212055,  0.        ,  2.        ], dtype=float32)
     """
 
+    @checked("nnx.PELU")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
         axis: int = -1,
         a_init: Init = 1.0,
@@ -126,11 +129,12 @@ class XIELU(PerChannel):
         Array([-0.20569642,  0.        ,  1.3       ], dtype=float32)
     """
 
+    @checked("nnx.XIELU")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
-        beta: float = 0.5,
+        beta: Finite = 0.5,
         axis: int = -1,
         alpha_p_init: Init = 0.8,
         alpha_n_init: Init = 0.8,

@@ -1,7 +1,7 @@
 """Activations whose shape depends on the input around, or on all of it."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -9,12 +9,25 @@ import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
 from flax.nnx.nn.linear import default_bias_init, default_kernel_init
-from flax.typing import Dtype, Initializer, PrecisionLike, PromoteDtypeFn
+from flax.typing import Initializer, PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
 from .._arguments import real
-from .._modules import channel_axis, dynamic_lines, larger, pooled, squeezed
+from .._domains import Count, Finite, NotNegative, checked
+from .._modules import (
+    Axes,
+    Dtype,
+    Features,
+    Precision,
+    Sharding,
+    Window,
+    channel_axis,
+    dynamic_lines,
+    larger,
+    pooled,
+    squeezed,
+)
 from ..functions import dynamic_relu, relu, tanh
 
 
@@ -64,17 +77,18 @@ class FReLU(nnx.Module):
         (2, 8, 8, 3)
     """
 
+    @checked("nnx.FReLU")
     def __init__(
         self,
-        num_features: int,
+        num_features: Features,
         *,
-        kernel_size: int | Sequence[int] = (3, 3),
+        kernel_size: Window = (3, 3),
         use_running_average: bool | None = False,
-        momentum: float = 0.99,
-        epsilon: float = 1e-5,
+        momentum: Finite = 0.99,
+        epsilon: NotNegative = 1e-5,
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
-        precision: PrecisionLike = None,
+        precision: Precision = None,
         kernel_init: Initializer = default_kernel_init,
         scale_init: Initializer = nnx.initializers.ones,
         bias_init: Initializer = default_bias_init,
@@ -117,11 +131,12 @@ class FReLU(nnx.Module):
             bias_metadata=bias_metadata,
         )
 
+    @checked("nnx.FReLU")
     def __call__(
         self,
         inputs: ArrayLike,
         use_running_average: bool | None = None,
-        out_sharding: Any = None,
+        out_sharding: Sharding = None,
     ) -> Array:
         """Returns the activations.
 
@@ -184,18 +199,19 @@ class DynamicReLU(nnx.Module):
         (2, 8, 8, 16)
     """
 
+    @checked("nnx.DynamicReLU")
     def __init__(
         self,
-        num_features: int,
+        num_features: Features,
         *,
-        num_pieces: int = 2,
-        reduction: int = 8,
-        pool_axes: int | Sequence[int] = (-3, -2),
-        slope_range: float = 1.0,
-        intercept_range: float = 0.5,
+        num_pieces: Count = 2,
+        reduction: Count = 8,
+        pool_axes: Axes = (-3, -2),
+        slope_range: Finite = 1.0,
+        intercept_range: Finite = 0.5,
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
-        precision: PrecisionLike = None,
+        precision: Precision = None,
         kernel_init: Initializer = default_kernel_init,
         bias_init: Initializer = default_bias_init,
         promote_dtype: PromoteDtypeFn = promote_dtype,
@@ -203,7 +219,7 @@ class DynamicReLU(nnx.Module):
         kernel_metadata: Mapping[str, Any] = MappingProxyType({}),
         bias_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
-        hidden = squeezed("nnx.DynamicReLU", num_features, num_pieces, reduction)
+        hidden = squeezed(num_features, reduction)
         linear = functools.partial(
             nnx.Linear,
             dtype=dtype,

@@ -7,11 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from flax.typing import Dtype, PromoteDtypeFn
+from flax.typing import PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._domains import checked
 from .._initializers import Init
+from .._modules import Dtype, Features
 from ..functions import derf, dyt
 from ._per_channel import PerChannel
 
@@ -61,9 +63,10 @@ class DyT(PerChannel):
 
     _called = "num_features"
 
+    @checked("nnx.DyT")
     def __init__(
         self,
-        num_features: int,
+        num_features: Features,
         *,
         axis: int = -1,
         alpha_init: Init = 0.5,
@@ -135,9 +138,10 @@ class Derf(PerChannel):
 
     _called = "num_features"
 
+    @checked("nnx.Derf")
     def __init__(
         self,
-        num_features: int,
+        num_features: Features,
         *,
         axis: int = -1,
         alpha_init: Init = 0.5,

@@ -7,12 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from flax.typing import DotGeneralT, Dtype, Initializer, PrecisionLike, PromoteDtypeFn
+from flax.typing import DotGeneralT, Initializer, PromoteDtypeFn
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .._arguments import real, require
+from .._domains import Count, Positive, checked
 from .._initializers import Init, siren_bounds, uniform_within
+from .._modules import Channels, Dtype, Precision, Sharding, dense_inputs
 from ..functions import sine, snake
 from ._per_channel import PerChannel
 
@@ -54,9 +55,10 @@ class Snake(PerChannel):
         Array([-0.2919266,  0.       ,  1.7080734], dtype=float32)
     """
 
+    @checked("nnx.Snake")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
         axis: int = -1,
         alpha_init: Init = 1.0,
@@ -123,17 +125,18 @@ class Sine(nnx.Module):
         (10, 3)
     """
 
+    @checked("nnx.Sine")
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
+        in_features: Count,
+        out_features: Count,
         *,
-        omega: float = 30.0,
+        omega: Positive = 30.0,
         is_first: bool = False,
         use_bias: bool = True,
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
-        precision: PrecisionLike = None,
+        precision: Precision = None,
         kernel_init: Initializer | None = None,
         bias_init: Initializer | None = None,
         dot_general: DotGeneralT = lax.dot_general,
@@ -143,7 +146,6 @@ class Sine(nnx.Module):
         kernel_metadata: Mapping[str, Any] = MappingProxyType({}),
         bias_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
-        require(omega > 0, "jaxact.nnx.Sine", "omega", omega, "be positive")
         kernel_bound, bias_bound = siren_bounds(in_features, omega, is_first=is_first)
         self.linear = nnx.Linear(
             in_features,
@@ -163,12 +165,13 @@ class Sine(nnx.Module):
         )
         self.omega = omega
 
-    def __call__(self, inputs: ArrayLike, out_sharding: Any = None) -> Array:
+    @checked("nnx.Sine")
+    def __call__(self, inputs: ArrayLike, out_sharding: Sharding = None) -> Array:
         """Returns the sines.
 
         Args:
             inputs: an array of shape (..., in_features).
             out_sharding: the sharding of the result, see `jax.lax.dot_general`.
         """
-        x = real(inputs, "nnx.Sine", keep_integers=True)
+        x = dense_inputs("nnx.Sine", inputs, self.linear.in_features)
         return sine(self.linear(x, out_sharding), self.omega)

@@ -6,6 +6,8 @@ from flax.nnx.module import first_from
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._domains import Finite, Key, checked
+from .._modules import Distribution
 from ..functions import rrelu
 
 
@@ -42,11 +44,12 @@ class RReLU(nnx.Module):
         Array([-2.,  2.], dtype=float32)
     """
 
+    @checked("nnx.RReLU")
     def __init__(
         self,
-        lower: float = 1 / 8,
-        upper: float = 1 / 3,
-        distribution: str = "uniform",
+        lower: Finite = 1 / 8,
+        upper: Finite = 1 / 3,
+        distribution: Distribution = "uniform",
         *,
         deterministic: bool | None = False,
         rng_collection: str = "rrelu",
@@ -63,17 +66,16 @@ class RReLU(nnx.Module):
             self.rngs = rngs[rng_collection].fork()
         elif isinstance(rngs, nnx.RngStream):
             self.rngs = rngs.fork()
-        elif rngs is None:
-            self.rngs = nnx.data(None)
         else:
-            raise TypeError(f"rngs must be a Rngs, RngStream or None, but got {type(rngs)}.")
+            self.rngs = nnx.data(None)
 
+    @checked("nnx.RReLU")
     def __call__(
         self,
         inputs: ArrayLike,
         *,
         deterministic: bool | None = None,
-        rngs: nnx.Rngs | nnx.RngStream | Array | None = None,
+        rngs: nnx.Rngs | nnx.RngStream | Key | None = None,
     ) -> Array:
         """Returns the activations of `inputs`.
 
@@ -104,10 +106,8 @@ class RReLU(nnx.Module):
             key = rngs[self.rng_collection]()
         elif isinstance(rngs, nnx.RngStream):
             key = rngs()
-        elif isinstance(rngs, Array):
-            key = rngs
         else:
-            raise TypeError(f"rngs must be a Rngs, RngStream or jax.Array, but got {type(rngs)}.")
+            key = rngs
         return self._activate(inputs, key)
 
     def _activate(self, x: ArrayLike, key: Array | None = None) -> Array:

@@ -7,12 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from flax.typing import Dtype, PromoteDtypeFn
+from flax.typing import PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._domains import checked
 from .._initializers import LEAKY_DENOMINATOR, LEAKY_NUMERATOR, Init
-from .._modules import require_degrees
+from .._modules import Channels, Degrees, Dtype
 from ..functions import rational
 from ._per_channel import PerChannel
 
@@ -63,11 +64,12 @@ class Rational(PerChannel):
         Array([-0.01212538,  0.01262471,  2.0078745 ], dtype=float32)
     """
 
+    @checked("nnx.Rational")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
-        degrees: tuple[int, int] = (5, 4),
+        degrees: Degrees = (5, 4),
         axis: int = -1,
         numerator_init: Init = LEAKY_NUMERATOR,
         denominator_init: Init = LEAKY_DENOMINATOR,
@@ -79,7 +81,6 @@ class Rational(PerChannel):
         denominator_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
         super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
-        require_degrees(self._name, degrees)
         self.numerator = self._parameter(
             "numerator", numerator_init, numerator_metadata, rngs, entries=(degrees[0] + 1,)
         )

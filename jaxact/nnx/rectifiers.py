@@ -7,12 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from flax.typing import Dtype, PromoteDtypeFn
+from flax.typing import PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._arguments import require
+from .._domains import Count, checked
 from .._initializers import Init, default_hinges_init, default_slopes_init, positive
+from .._modules import Channels, Dtype
 from ..functions import apl, prelu, softplus, srelu, star_relu
 from ._per_channel import PerChannel
 
@@ -53,9 +54,10 @@ class PReLU(PerChannel):
                [ 8.  , -0.25]], dtype=float32)
     """
 
+    @checked("nnx.PReLU")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
         axis: int = -1,
         negative_slope_init: Init = 0.25,
@@ -114,9 +116,10 @@ class StarReLU(PerChannel):
         Array([-0.4472,  0.4472], dtype=float32)
     """
 
+    @checked("nnx.StarReLU")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
         axis: int = -1,
         scale_init: Init = 0.8944,
@@ -188,9 +191,10 @@ class SReLU(PerChannel):
         Array([-0.4,  0.5,  3. ], dtype=float32)
     """
 
+    @checked("nnx.SReLU")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
         axis: int = -1,
         lower_init: Init = 0.0,
@@ -270,11 +274,12 @@ class APL(PerChannel):
         (5, 3)
     """
 
+    @checked("nnx.APL")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
-        num_hinges: int = 5,
+        num_hinges: Count = 5,
         axis: int = -1,
         slopes_init: Init = default_slopes_init,
         hinges_init: Init = default_hinges_init,
@@ -286,7 +291,6 @@ class APL(PerChannel):
         hinges_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):
         super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
-        require(num_hinges >= 1, f"jaxact.{self._name}", "num_hinges", num_hinges, "be 1 or more")
         self.slopes = self._parameter(
             "slopes", slopes_init, slopes_metadata, rngs, entries=(num_hinges,)
         )

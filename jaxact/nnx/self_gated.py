@@ -7,11 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from flax.typing import Dtype, PromoteDtypeFn
+from flax.typing import PromoteDtypeFn
 from jax import Array
 from jax.typing import ArrayLike
 
+from .._domains import checked
 from .._initializers import Init, default_line_init
+from .._modules import Channels, Dtype
 from ..functions import acon_c, swish
 from ._per_channel import PerChannel
 
@@ -51,9 +53,10 @@ class Swish(PerChannel):
         Array([-0.23840584,  0.        ,  1.761594  ], dtype=float32)
     """
 
+    @checked("nnx.Swish")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
         axis: int = -1,
         beta_init: Init = 1.0,
@@ -115,9 +118,10 @@ class ACON(PerChannel):
         Array([1.5280552, 0.       , 2.3280551], dtype=float32)
     """
 
+    @checked("nnx.ACON")
     def __init__(
         self,
-        num_parameters: int = 1,
+        num_parameters: Channels = 1,
         *,
         axis: int = -1,
         p1_init: Init = default_line_init,
