@@ -9,20 +9,24 @@ import difflib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.nn.initializers import Initializer, variance_scaling
 from numpy.typing import ArrayLike
 
-from ._arguments import require
+from ._arguments import shown
 from ._catalog import CATALOG
+from ._domains import Domain, Finite, NotNegative, Positive, checked, refusal
 from ._expectations import expectations
+from ._jax import Tracer
 
 
 class Moments(NamedTuple):
@@ -44,8 +48,9 @@ class Moments(NamedTuple):
         return self.square - self.mean**2
 
 
+@checked("theory.moments")
 def moments(
-    f: str | Callable[..., Any], mean: float = 0.0, variance: float = 1.0, **parameters: Any
+    f: str | Callable[..., Any], mean: Finite = 0.0, variance: Positive = 1.0, **parameters: Any
 ) -> Moments:
     """Expectations of an activation and of its slope over a normal input.
 
@@ -59,8 +64,8 @@ def moments(
         **parameters: parameters of the activation, numbers; by default those of its definition.
 
     Returns:
-        The three expectations. One that does not exist is NaN, and so is one for which g leaves
-        float64 within 37 standard deviations.
+        The three expectations. One that is infinite or unknown is NaN, with a RuntimeWarning that
+        says so: it does not exist, or g leaves float64 within 37 standard deviations.
 
     Accuracy:
         1e-10 of E[abs(g)] for every function of the catalogue, and for any other that is smooth
@@ -76,11 +81,19 @@ def moments(
         0.5
     """
     activation = _resolve(f, parameters)
-    _require_finite("moments", "mean", mean)
-    _require_positive("moments", "variance", variance)
-    return Moments(*_moments(activation, variance, mean)[:3, 0].tolist())
+    found = Moments(*_moments(activation, variance, mean)[:3, 0].tolist())
+    unknown = [name for name, value in found._asdict().items() if math.isnan(value)]
+    if unknown:
+        warnings.warn(
+            f"jaxact.theory.moments: {' and '.join(unknown)} of f = {activation.name} at mean "
+            f"{mean} and variance {variance} {'are' if unknown[1:] else 'is'} infinite or unknown",
+            RuntimeWarning,
+            stacklevel=3,  # past what checks the arguments
+        )
+    return found
 
 
+@checked("theory.gain")
 def gain(
     f: str | Callable[..., Any],
     mode: Literal["forward", "backward", "both"] = "forward",
@@ -120,21 +133,22 @@ def gain(
         >>> round(jaxact.theory.gain("tanh"), 6)
         1.592537
     """
-    _require_member("gain", "mode", mode, ("forward", "backward", "both"))
-    _, square, slope_square = moments(f, **parameters)
+    _, square, slope_square, _ = _moments(_resolve(f, parameters), 1.0)[:, 0].tolist()
     kept = {
         "forward": square,
         "backward": slope_square,
         "both": (square + slope_square) / 2,
     }[mode]
     if not kept > 0:
+        size = "infinite or unknown" if math.isnan(kept) else kept
         raise ValueError(
-            f"jaxact.theory.gain: the {mode} second moment of f = {_name(f)} is {kept}, so no "
+            f"jaxact.theory.gain: the {mode} second moment of f = {_name(f)} is {size}, so no "
             "scale keeps it: choose an activation that passes a signal"
         )
     return 1 / math.sqrt(kept)
 
 
+@checked("theory.initializer")
 def initializer(
     f: str | Callable[..., Any],
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in",
@@ -173,9 +187,6 @@ def initializer(
         (256, 128)
     """
     keeps: dict[str, Any] = {"fan_in": "forward", "fan_out": "backward", "fan_avg": "both"}
-    _require_member("initializer", "mode", mode, keeps)
-    distributions = ("truncated_normal", "normal", "uniform")
-    _require_member("initializer", "distribution", distribution, distributions)
     return variance_scaling(gain(f, keeps[mode], **parameters) ** 2, mode, distribution)
 
 
@@ -228,6 +239,9 @@ class CriticalPoint(NamedTuple):
     variance: float
 
 
+Correlation = Annotated[float, Domain("be from -1 to 1", lambda c: -1 <= c <= 1)]
+
+
 class MeanField:
     """A wide random network of one activation, as mean-field theory sees it.
 
@@ -260,15 +274,14 @@ class MeanField:
         q* = 2.480, chi = 1.272, c* = 0.521
     """
 
+    @checked("theory.MeanField")
     def __init__(
         self,
         f: str | Callable[..., Any],
-        weight_std: float,
-        bias_std: float = 0.0,
+        weight_std: Positive,
+        bias_std: NotNegative = 0.0,
         **parameters: Any,
     ):
-        _require_positive("MeanField", "weight_std", weight_std)
-        _require_not_negative("MeanField", "bias_std", bias_std)
         self.weight_std, self.bias_std = weight_std, bias_std
         self._activation = _resolve(f, parameters)
 
@@ -278,22 +291,23 @@ class MeanField:
             f"bias_std={self.bias_std})"
         )
 
-    def variance_map(self, variance: float) -> float:
+    @checked("theory.MeanField.variance_map")
+    def variance_map(self, variance: Positive) -> float:
         """The variance of the next layer's pre-activations: σ_w² E[f(sqrt(q) z)²] + σ_b²."""
-        _require_positive("MeanField.variance_map", "variance", variance)
         return float(self._variance_map(np.array([variance]))[0])
 
-    def variance_slope(self, variance: float) -> float:
+    @checked("theory.MeanField.variance_slope")
+    def variance_slope(self, variance: Positive) -> float:
         """The derivative of the variance map: σ_w² E[x f(x) f'(x)] / q for x ~ N(0, q)."""
-        _require_positive("MeanField.variance_slope", "variance", variance)
         return self.weight_std**2 * _moments(self._activation, variance)[3].item() / variance
 
-    def chi(self, variance: float) -> float:
+    @checked("theory.MeanField.chi")
+    def chi(self, variance: Positive) -> float:
         """χ₁ = σ_w² E[f'(sqrt(q) z)²], the growth of a gradient's second moment per layer."""
-        _require_positive("MeanField.chi", "variance", variance)
         return self.weight_std**2 * _moments(self._activation, variance)[2].item()
 
-    def correlation_map(self, correlation: float, variance: float) -> float:
+    @checked("theory.MeanField.correlation_map")
+    def correlation_map(self, correlation: Correlation, variance: Positive) -> float:
         """The correlation of two inputs' pre-activations in the next layer.
 
             (σ_w² E[f(u) f(v)] + σ_b²) / (σ_w² E[f(u)²] + σ_b²)
@@ -304,7 +318,8 @@ class MeanField:
         """
         return self._correlation_map(correlation, variance)[0]
 
-    def correlation_slope(self, correlation: float, variance: float) -> float:
+    @checked("theory.MeanField.correlation_slope")
+    def correlation_slope(self, correlation: Correlation, variance: Positive) -> float:
         """The derivative of the correlation map: σ_w² E[f'(u) f'(v)] q / (σ_w² E[f²] + σ_b²)."""
         return self._correlation_map(correlation, variance)[1]
 
@@ -329,14 +344,6 @@ class MeanField:
         return self.weight_std**2 * _moments(self._activation, q)[1] + self.bias_std**2
 
     def _correlation_map(self, correlation: float, variance: float) -> tuple[float, float]:
-        _require_positive("MeanField.correlation_map", "variance", variance)
-        require(
-            -1 <= correlation <= 1,
-            "jaxact.theory.MeanField.correlation_map",
-            "correlation",
-            correlation,
-            "be from -1 to 1",
-        )
         square = self.variance_map(variance)
         if square == 0:
             return math.nan, math.nan
@@ -363,8 +370,9 @@ class MeanField:
             correlation += step
 
 
+@checked("theory.edge_of_chaos")
 def edge_of_chaos(
-    f: str | Callable[..., Any], bias_std: float = 0.0, **parameters: Any
+    f: str | Callable[..., Any], bias_std: NotNegative = 0.0, **parameters: Any
 ) -> tuple[CriticalPoint, ...]:
     """Where order turns into chaos: the σ_w at which χ₁ is 1 at a fixed point of the variance.
 
@@ -396,7 +404,6 @@ def edge_of_chaos(
         >>> round(point.weight_std, 9)
         1.414213562
     """
-    _require_not_negative("edge_of_chaos", "bias_std", bias_std)
     activation = _resolve(f, parameters)
 
     @np.errstate(divide="ignore", invalid="ignore")  # where no signal is left
@@ -445,28 +452,6 @@ def _crossings(function: Callable[[np.ndarray], np.ndarray], grid: np.ndarray) -
         before = np.sign(function(middle)) == sign
         left, right = np.where(before, middle, left), np.where(before, right, middle)
     return np.sqrt(left * right).tolist()
-
-
-# --- Refusals ------------------------------------------------------------------------------------
-
-
-def _require_finite(where: str, parameter: str, value: float) -> None:
-    require(math.isfinite(value), f"jaxact.theory.{where}", parameter, value, "be finite")
-
-
-def _require_positive(where: str, parameter: str, value: float) -> None:
-    ok = 0 < value < math.inf
-    require(ok, f"jaxact.theory.{where}", parameter, value, "be positive and finite")
-
-
-def _require_not_negative(where: str, parameter: str, value: float) -> None:
-    ok = 0 <= value < math.inf
-    require(ok, f"jaxact.theory.{where}", parameter, value, "be finite and not negative")
-
-
-def _require_member(where: str, parameter: str, value: str, members: Collection[str]) -> None:
-    remedy = "be one of " + ", ".join(members)
-    require(value in members, f"jaxact.theory.{where}", parameter, value, remedy)
 
 
 # --- The activation in float64 -------------------------------------------------------------------
@@ -541,10 +526,17 @@ def _name(f: str | Callable[..., Any]) -> str:
 
 def _number(name: str, parameter: str, value: Any) -> Any:
     """A parameter that is no array, as a Python object; a tuple of them stays one."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return tuple(_number(name, parameter, entry) for entry in value)
-    require(np.ndim(value) == 0, f"jaxact.theory: {name}", parameter, value, "be one number")
-    return np.asarray(value).item()
+    if isinstance(value, str | bool):  # which options are
+        return value
+    concrete = hasattr(value, "item") and np.ndim(value) == 0 and not isinstance(value, Tracer)
+    value = value.item() if concrete else value
+    is_real = refusal(float, value) is None and value == value
+    if not is_real:
+        error = ValueError if isinstance(value, float | np.ndarray | Array) else TypeError
+        raise error(f"jaxact.theory: {name}: {parameter} is {shown(value)}, but must be one number")
+    return value
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,6 +3,8 @@
 import doctest
 import functools
 import math
+import re
+import reprlib
 
 import flax.linen
 import jax
@@ -131,17 +133,23 @@ def test_functions_of_single_numbers_and_of_few_bits_have_moments():
 
 
 def test_moments_that_do_not_exist_are_nan():
-    root = moments(lambda x: jnp.sqrt(jnp.abs(x)))
+    unknown = functools.partial(pytest.warns, RuntimeWarning)
+    with unknown(match="slope_square of f = <lambda> at mean 0.0 .* is infinite or unknown"):
+        root = moments(lambda x: jnp.sqrt(jnp.abs(x)))
     assert not np.isnan(root[:2]).any()
     assert math.isnan(root.slope_square)
-    assert np.isnan(moments(lambda x: jnp.exp(x * x))).all()
-    assert np.isnan(moments(jnp.log)).all()
+    for function in (lambda x: jnp.exp(x * x), jnp.log):
+        with unknown(match="mean and square and slope_square of .* are infinite or unknown"):
+            assert np.isnan(moments(function)).all()
+    with unknown(match="square of f = exponential at mean 0.0 and variance 10000.0 are inf"):
+        assert np.isnan(moments("exponential", variance=1e4)).all()
 
 
 @over(PARTIAL)
 def test_moments_of_what_is_not_defined_on_the_whole_line_are_nan(case):
-    assert np.isnan(moments(case.entry.name, **case.parameters)).all()
-    with pytest.raises(ValueError, match=r"second moment .* is nan"):
+    with pytest.warns(RuntimeWarning, match="are infinite or unknown"):
+        assert np.isnan(moments(case.entry.name, **case.parameters)).all()
+    with pytest.raises(ValueError, match=r"second moment .* is infinite or unknown"):
         gain(case.entry.name, **case.parameters)
 
 
@@ -515,9 +523,9 @@ REFUSED = {
     "alpha is .*be one number": lambda: gain("elu", alpha=jnp.ones(3)),
     "variance is 0.0, but must be positive": lambda: moments("relu", variance=0.0),
     "variance is -2.0, but must be positive": lambda: MeanField("relu", 1.0).chi(-2.0),
-    "mean is inf, but must be finite": lambda: moments("relu", mean=math.inf),
-    "mode is 'sideways', but must be one of forward": lambda: gain("relu", "sideways"),
-    "mode is 'fan', but must be one of fan_in": lambda: initializer("relu", "fan"),
+    "mean is inf, but must be a finite": lambda: moments("relu", mean=math.inf),
+    "mode is 'sideways', but must be \"forward\"": lambda: gain("relu", "sideways"),
+    "mode is 'fan', but must be \"fan_in\"": lambda: initializer("relu", "fan"),
     "distribution is 'cauchy'": lambda: initializer("relu", distribution="cauchy"),
     "backward second moment of f = <lambda> is 0.0": lambda: gain(lambda x: x * 0 + 1, "backward"),
     "weight_std is 0.0, but must be positive": lambda: MeanField("relu", 0.0),
@@ -532,6 +540,33 @@ REFUSED = {
 def test_wrong_input_is_refused_with_a_remedy(message):
     with pytest.raises(ValueError, match=message):
         REFUSED[message]()
+
+
+@pytest.mark.parametrize("value", [None, 5, 1j, ["relu"], object()])
+def test_what_is_of_a_wrong_sort_is_refused_by_name_and_value(value):
+    """Numbers are those of the standard deviations; each is given in turn."""
+    said = re.escape(reprlib.repr(value))
+    for function in (moments, gain, initializer, edge_of_chaos):
+        message = f"{function.__name__}: f is {said}, but must be a string or a function"
+        with pytest.raises(TypeError, match=message):
+            function(value)
+    wrong = "text" if value == 5 else value
+    said = re.escape(reprlib.repr(wrong))
+    network = MeanField("relu", 1.0)
+    for refuse in (
+        lambda: MeanField("relu", wrong),
+        lambda: MeanField("relu", 1.0, wrong),
+        lambda: network.chi(wrong),
+        lambda: network.variance_map(wrong),
+        lambda: network.variance_slope(wrong),
+        lambda: network.correlation_map(wrong, 1.0),
+        lambda: network.correlation_slope(0.5, wrong),
+        lambda: moments("relu", mean=wrong),
+        lambda: moments("relu", variance=wrong),
+        lambda: gain("elu", alpha=None if isinstance(wrong, str | list) else wrong),
+    ):
+        with pytest.raises(TypeError, match=rf"jaxact\.theory.*({said}|None), but must be "):
+            refuse()
 
 
 def test_the_examples_of_the_documentation_run():

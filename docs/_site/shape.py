@@ -2,6 +2,7 @@
 
 import functools
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +86,8 @@ def _numbers(setting: Mapping[str, Any]) -> dict[str, Any]:
 
 def _or_nan(compute: Callable[[], float]) -> float:
     try:
-        return compute()
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of NaN
+            return compute()
     except ValueError:
         return math.nan
 
