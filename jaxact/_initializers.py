@@ -60,15 +60,33 @@ def positive(init: Init, name: str, argument: str, above: float = 0.0) -> Callab
     Raises:
         ValueError: if `init` is a number and not greater than `above`.
     """
-    if not callable(init) and not isinstance(init, Tracer):
-        bound = f"be greater than {above}" if above else "be positive"
-        require(bool(np.all(np.asarray(init) > above)), f"jaxact.{name}", argument, init, bound)
+    _require_above(above, init, name, argument)
 
     def initialize(key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
         inverse = lambda value: (value - above) + log1mexp(value - above)
         return _on_values(inverse, initializer(init, name, argument)(key, shape, dtype))
 
     return initialize
+
+
+def logarithm(init: Init, name: str, argument: str) -> Callable[..., Any]:
+    """Returns the initializer of the logarithm of what `init` starts at.
+
+    Raises:
+        ValueError: if `init` is a number and not positive.
+    """
+    _require_above(0.0, init, name, argument)
+
+    def initialize(key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
+        return _on_values(jnp.log, initializer(init, name, argument)(key, shape, dtype))
+
+    return initialize
+
+
+def _require_above(bound: float, init: Init, name: str, argument: str) -> None:
+    if not callable(init) and not isinstance(init, Tracer):
+        remedy = f"be greater than {bound}" if bound else "be positive"
+        require(bool(np.all(np.asarray(init) > bound)), f"jaxact.{name}", argument, init, remedy)
 
 
 def uniform_within(bound: float) -> Callable[..., Array]:

@@ -134,7 +134,20 @@ def of_halves(function, x, axis=-1):
     return function(first, second)
 
 
-@pytest.mark.parametrize("name", ["swiglu", "geglu", "reglu", "bilinear", "clamped_swiglu"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "swiglu",
+        "geglu",
+        "reglu",
+        "bilinear",
+        "clamped_swiglu",
+        "sreglu",
+        "qgeglu",
+        "swiglu_step",
+        "situ_glu",
+    ],
+)
 def test_one_array_is_split_in_two_with_the_gate_first(name):
     gated = getattr(jaxact, name)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 8, 4)).astype(np.float32))

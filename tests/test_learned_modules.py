@@ -23,6 +23,7 @@ STARTS = {
     "SReLU": lambda x: jaxact.leaky_relu(x, 0.2),
     "PELU": jaxact.elu,
     "Snake": jaxact.snake,
+    "SnakeBeta": jaxact.snake,
     "XIELU": jaxact.xielu,
     "DyT": lambda x: jaxact.tanh(x / 2),
     "Derf": lambda x: jax.lax.erf(x / 2),

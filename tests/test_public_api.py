@@ -42,6 +42,7 @@ FLOORS = {
         "_few_bit",
         "_gelu_exponent",
         "_jax",
+        "_layouts",
         "_levels",
         "_mechanism",
         "_normal",

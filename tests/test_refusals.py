@@ -18,6 +18,7 @@ from jax.typing import ArrayLike
 
 import jaxact
 from jaxact._arguments import Axis, Rows
+from jaxact._layouts import Layout
 
 X = np.linspace(-2, 2, 24, dtype=np.float32).reshape(4, 6)
 KEYS = jax.random.split(jax.random.key(0), 3)
@@ -32,6 +33,7 @@ WRONG = {
     Rows: (*NO_ROWS, None, [1j], ["a"], [10**400]),
     int: (*NO_INTEGERS, None, (0, 1)),
     Axis: (*NO_INTEGERS, (0, "a"), (0, 1.0), 7, -7, (0, 0), 10**30),
+    Layout: ("thirds", None, 1.5, True, [2], object(), np.ones(2), 0, -2, 5),
     bool: ("yes", 2, None, np.ones(2), object()),
     str: ("nonsense", None, 5, ["uniform"], object()),
     "axis": (7, -7, 10**30),

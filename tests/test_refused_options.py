@@ -34,7 +34,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("lower", "upper"), NO_NUMBERS),
     "omega": (*NO_NUMBERS, 0, -1.0),
     "epsilon": (*NO_NUMBERS, -1e-5),
-    **dict.fromkeys(("use_bias", "is_first"), (*NO_FLAGS, None)),
+    **dict.fromkeys(("use_bias", "is_first", "logarithmic"), (*NO_FLAGS, None)),
     **dict.fromkeys(("use_running_average", "deterministic"), NO_FLAGS),
     "dtype": NO_DTYPES,
     "preferred_element_type": NO_DTYPES,

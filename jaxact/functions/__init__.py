@@ -4,6 +4,11 @@ from .algebraic_rectifiers import (
     sparse_plus as sparse_plus,
     squareplus as squareplus,
 )
+from .bounded_gates import (
+    clamped_swiglu as clamped_swiglu,
+    situ_glu as situ_glu,
+    swiglu_step as swiglu_step,
+)
 from .dynamic_relu import dynamic_relu as dynamic_relu
 from .exponentials import (
     celu as celu,
@@ -15,10 +20,11 @@ from .exponentials import (
 )
 from .gates import (
     bilinear as bilinear,
-    clamped_swiglu as clamped_swiglu,
     geglu as geglu,
     glu as glu,
+    qgeglu as qgeglu,
     reglu as reglu,
+    sreglu as sreglu,
     swiglu as swiglu,
 )
 from .hard_sigmoids import (
@@ -35,7 +41,7 @@ from .learned_exponentials import (
 from .maxout import maxout as maxout
 from .normalization import standardize as standardize
 from .normalization_free import derf as derf, dyt as dyt
-from .periodic import sine as sine, snake as snake
+from .periodic import sine as sine, snake as snake, snake_beta as snake_beta
 from .piecewise_linear import apl as apl, srelu as srelu
 from .quadratic_rectifiers import (
     smelu as smelu,
@@ -108,6 +114,7 @@ from .simplex import (
     softmin as softmin,
 )
 from .simplex_samples import gumbel_softmax as gumbel_softmax
+from .soft_cap import soft_cap as soft_cap
 from .soft_exponential import soft_exponential as soft_exponential
 from .soft_rectifiers import (
     log1mexp as log1mexp,

@@ -1,4 +1,4 @@
-"""Periodic activations: a wave on a line that learns its frequency, and a layer of sines."""
+"""Periodic activations: waves on a line that learns their frequency, and a layer of sines."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY
@@ -12,9 +12,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._domains import Count, Positive
-from .._initializers import Init, siren_bounds, uniform_within
+from .._initializers import Init, initializer, logarithm, siren_bounds, uniform_within
 from .._modules import Dtype, Precision
-from ..functions import sine, snake
+from ..functions import sine, snake, snake_beta
 from ._module import Module
 from ._per_channel import PerChannel
 
@@ -60,6 +60,54 @@ class Snake(PerChannel):
         """Returns the activations of `inputs`, an array of any shape."""
         alpha = self._parameter("alpha", self.alpha_init)
         return snake(*self._aligned(inputs, alpha))
+
+
+class SnakeBeta(PerChannel):
+    """Snake with a height of its own: a line with waves that learns their frequency and size.
+
+    Computes `jaxact.snake_beta(x, alpha, beta)`. The parameters `alpha` and `beta` have shape (),
+    or (num_parameters,) if there are several. Vocoders store the logarithms of both, which keeps
+    them positive: with `logarithmic` so does this, and their checkpoints load as they are.
+
+    Attributes:
+        num_parameters: 1 for one alpha and one beta that all elements share, or the number of
+            channels of x for one each.
+        axis: the axis of x that holds the channels; shared parameters need none.
+        logarithmic: whether the parameters are the logarithms of alpha and beta.
+        alpha_init: the number that every alpha starts at, or an initializer of alpha itself.
+        beta_init: likewise of beta.
+        dtype: the dtype of the computation and of the result; by default that of x, whatever
+            `param_dtype` is, and the default float for integers.
+        param_dtype: the dtype of the parameters.
+        promote_dtype: brings x, alpha and beta to `dtype`, where one is given.
+
+    Raises:
+        ValueError: if num_parameters < 1, if x has no such axis, or another number of channels
+            along it; if logarithmic parameters start at a number that is not positive.
+        TypeError: if x is complex.
+
+    Source:
+        Lee, Ping, Ginsburg, Catanzaro & Yoon, BigVGAN, ICLR 2023, arXiv:2206.04658, code
+
+    Example:
+        >>> layer, x = jaxact.linen.SnakeBeta(logarithmic=True), jnp.array([-1.0, 0.0, 1.0])
+        >>> layer.apply(layer.init(jax.random.key(0), x), x)
+        Array([-0.2919266,  0.       ,  1.7080734], dtype=float32)
+    """
+
+    _: KW_ONLY
+    logarithmic: bool = False
+    alpha_init: Init = 1.0
+    beta_init: Init = 1.0
+
+    @nn.compact
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Returns the activations of `inputs`, an array of any shape."""
+        within = logarithm if self.logarithmic else initializer
+        alpha = self._parameter("alpha", self.alpha_init, within=within)
+        beta = self._parameter("beta", self.beta_init, within=within)
+        x, *parameters = self._aligned(inputs, alpha, beta)
+        return snake_beta(x, *(map(jnp.exp, parameters) if self.logarithmic else parameters))
 
 
 class Sine(Module):

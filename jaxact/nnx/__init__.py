@@ -8,7 +8,7 @@ from .dense import GatedLinear as GatedLinear, Maxout as Maxout
 from .exponentials import PELU as PELU, XIELU as XIELU
 from .input_dependent import DynamicReLU as DynamicReLU, FReLU as FReLU
 from .normalization import Derf as Derf, DyT as DyT
-from .periodic import Sine as Sine, Snake as Snake
+from .periodic import Sine as Sine, Snake as Snake, SnakeBeta as SnakeBeta
 from .randomised import RReLU as RReLU
 from .rational import Rational as Rational
 from .rectifiers import APL as APL, PReLU as PReLU, SReLU as SReLU, StarReLU as StarReLU

@@ -1,4 +1,4 @@
-"""Periodic activations: a wave on a line that learns its frequency, and a layer of sines."""
+"""Periodic activations: waves on a line that learns their frequency, and a layer of sines."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,9 +12,9 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from .._domains import Count, Positive, checked
-from .._initializers import Init, siren_bounds, uniform_within
+from .._initializers import Init, initializer, logarithm, siren_bounds, uniform_within
 from .._modules import Channels, Dtype, Precision, Sharding, dense_inputs
-from ..functions import sine, snake
+from ..functions import sine, snake, snake_beta
 from ._per_channel import PerChannel
 
 
@@ -74,6 +74,76 @@ class Snake(PerChannel):
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the activations of `inputs`, an array of any shape."""
         return snake(*self._aligned(inputs, self.alpha))
+
+
+class SnakeBeta(PerChannel):
+    """Snake with a height of its own: a line with waves that learns their frequency and size.
+
+    Computes `jaxact.snake_beta(x, alpha, beta)`. Vocoders store the logarithms of both, which keeps
+    them positive: with `logarithmic` so does this, and their checkpoints load as they are.
+
+    Args:
+        num_parameters: 1 for one alpha and one beta that all elements share, or the number of
+            channels of x for one each.
+        axis: the axis of x that holds the channels; shared parameters need none.
+        logarithmic: whether the parameters are the logarithms of alpha and beta.
+        alpha_init: the number that every alpha starts at, or an initializer of alpha itself.
+        beta_init: likewise of beta.
+        dtype: the dtype of the computation and of the result; by default that of x, whatever
+            `param_dtype` is, and the default float for integers.
+        param_dtype: the dtype of the parameters.
+        promote_dtype: brings the tuple `(x, alpha, beta)` to `dtype`, where one is given.
+        rngs: the stream `params` gives a key to an initializer; numbers need none.
+        alpha_metadata: metadata of `alpha`, such as its sharding.
+        beta_metadata: metadata of `beta`.
+
+    Attributes:
+        alpha: `nnx.Param` of shape (), or (num_parameters,) if there are several.
+        beta: likewise.
+
+    Raises:
+        ValueError: if num_parameters < 1, or for an initializer without `rngs`; if logarithmic
+            parameters start at a number that is not positive; when called, if x has no such axis,
+            or another number of channels along it.
+        TypeError: when called, if x is complex.
+
+    Source:
+        Lee, Ping, Ginsburg, Catanzaro & Yoon, BigVGAN, ICLR 2023, arXiv:2206.04658, code
+
+    Example:
+        >>> layer = jaxact.nnx.SnakeBeta(logarithmic=True)
+        >>> layer.alpha[...]
+        Array(0., dtype=float32)
+        >>> layer(jnp.array([-1.0, 0.0, 1.0]))
+        Array([-0.2919266,  0.       ,  1.7080734], dtype=float32)
+    """
+
+    @checked("nnx.SnakeBeta")
+    def __init__(
+        self,
+        num_parameters: Channels = 1,
+        *,
+        axis: int = -1,
+        logarithmic: bool = False,
+        alpha_init: Init = 1.0,
+        beta_init: Init = 1.0,
+        dtype: Dtype | None = None,
+        param_dtype: Dtype = jnp.float32,
+        promote_dtype: PromoteDtypeFn = promote_dtype,
+        rngs: nnx.Rngs | None = None,
+        alpha_metadata: Mapping[str, Any] = MappingProxyType({}),
+        beta_metadata: Mapping[str, Any] = MappingProxyType({}),
+    ):
+        super().__init__(num_parameters, axis, dtype, param_dtype, promote_dtype)
+        self.logarithmic = logarithmic
+        within = logarithm if logarithmic else initializer
+        self.alpha = self._parameter("alpha", alpha_init, alpha_metadata, rngs, within=within)
+        self.beta = self._parameter("beta", beta_init, beta_metadata, rngs, within=within)
+
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Returns the activations of `inputs`, an array of any shape."""
+        x, *parameters = self._aligned(inputs, self.alpha, self.beta)
+        return snake_beta(x, *(map(jnp.exp, parameters) if self.logarithmic else parameters))
 
 
 class Sine(nnx.Module):
