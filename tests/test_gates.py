@@ -1,6 +1,7 @@
 """Gates: one array times a function of another, exact also where one makes up for the other."""
 
 import dataclasses
+import functools
 import inspect
 
 import jax
@@ -9,7 +10,7 @@ import ml_dtypes
 import numpy as np
 import oracle
 import pytest
-from cases import DTYPES, Case, cases, identical, over, powers_of_two, precision
+from cases import DTYPES, Case, cases, identical, over, powers_of_two, precision, typical_cases
 
 import jaxact
 
@@ -134,20 +135,12 @@ def of_halves(function, x, axis=-1):
     return function(first, second)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "swiglu",
-        "geglu",
-        "reglu",
-        "bilinear",
-        "clamped_swiglu",
-        "sreglu",
-        "qgeglu",
-        "swiglu_step",
-        "situ_glu",
-    ],
-)
+GATE_FIRST = [
+    case.entry.name for case in typical_cases("gate") if "value" in case.signature.parameters
+]
+
+
+@pytest.mark.parametrize("name", GATE_FIRST)
 def test_one_array_is_split_in_two_with_the_gate_first(name):
     gated = getattr(jaxact, name)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 8, 4)).astype(np.float32))
@@ -159,18 +152,57 @@ def test_one_array_is_split_in_two_with_the_gate_first(name):
         gated(jnp.ones((2, 4)), jnp.ones(3))
 
 
+def held(first, second, axis, size):
+    """One array of two, in blocks of so many features that take turns."""
+    axis = axis % first.ndim
+    pieces = [np.split(np.asarray(a), a.shape[axis] // size, axis) for a in (first, second)]
+    return jnp.concatenate([piece for both in zip(*pieces, strict=True) for piece in both], axis)
+
+
+LAYOUTS = {"halves": 12, "interleaved": 1, 1: 1, 2: 2, 3: 3, 12: 12}
+
+
+@over(typical_cases("gate"))
+def test_one_array_may_hold_the_two_in_any_layout(case):
+    """Slopes too, along any axis; the order of the two is that of halves."""
+    random = np.random.default_rng(0)
+    for shape, axis in (((5, 12), -1), ((2, 12, 3), 1)):
+        two = [jnp.asarray(random.normal(size=shape).astype(np.float32)) for _ in range(2)]
+        expected, pull_back = jax.vjp(case, *two)
+        slopes = pull_back(jnp.cos(expected))
+        for layout, size in LAYOUTS.items():
+            one = held(*two, axis, size)
+            options = {**case.parameters, "axis": axis, "layout": layout}
+            got, pull_back = jax.vjp(functools.partial(case.entry.function, **options), one)
+            assert identical(got, expected)
+            assert identical(*pull_back(jnp.cos(got)), held(*slopes, axis, size))
+
+
+@over(typical_cases("gate"))
+def test_a_layout_of_two_arrays_or_of_other_sizes_is_refused(case):
+    two, name = case.inputs(), case.entry.name
+    with pytest.raises(ValueError, match=f"{name}: layout is 'interleaved', but must be left out"):
+        case(*two, layout="interleaved")
+    with pytest.raises(ValueError, match=f"{name}: layout is 7, but must divide 30, half of the"):
+        case.entry.function(two[0], layout=7)
+
+
 @pytest.mark.parametrize(
     ("name", "activation"),
     [
         ("swiglu", jaxact.silu),
         ("geglu", jaxact.gelu),
         ("reglu", jaxact.relu),
+        ("sreglu", jaxact.squared_relu),
+        ("qgeglu", jaxact.quick_gelu),
         ("bilinear", jaxact.identity),
     ],
 )
 def test_a_gate_is_an_activation_times_an_array(name, activation):
-    gate, value = (jnp.asarray(a) for a in arrays(np.dtype(np.float32))[::-1])
-    got, expected = getattr(jaxact, name)(gate, value), activation(gate) * value
+    gate, value = arrays(np.dtype(np.float32))[::-1]
+    got = getattr(jaxact, name)(gate, value)
+    with precision(np.float64):  # for the activation alone may vanish where the product does not
+        expected = activation(gate.astype(np.float64)) * value
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-30)
 
 
@@ -182,6 +214,15 @@ def test_bounds_of_a_clamped_gate_keep_the_slope_inside():
     for limit in (0.0, -1):
         with pytest.raises(ValueError, match=r"clamped_swiglu: limit is .* but must be positive"):
             jaxact.clamped_swiglu(gate, value, limit)
+
+
+def test_a_step_clamps_the_swish_and_not_the_gate():
+    gate, value = jnp.float32([6.9, 7.1, 20.0, 1.0]), jnp.float32([1.0, 1.0, 2.0, 7.5])
+    y, pull_back = jax.vjp(jaxact.swiglu_step, gate, value)
+    np.testing.assert_allclose(y, jnp.minimum(jaxact.silu(gate), 7) * jnp.minimum(value, 7), 1e-6)
+    by_gate, by_value = pull_back(jnp.ones(4))
+    np.testing.assert_array_equal(by_gate != 0, [True, False, False, True])
+    np.testing.assert_array_equal(by_value != 0, [True, True, True, False])
 
 
 def test_an_open_gate_overflows_no_sooner_than_its_result():
@@ -197,6 +238,9 @@ CLOSING = {
     "geglu with tanh": jaxact.geglu,
     "geglu": lambda gate, value: jaxact.geglu(gate, value, approximate=False),
     "clamped_swiglu": jaxact.clamped_swiglu,
+    "swiglu_step": jaxact.swiglu_step,
+    "qgeglu": jaxact.qgeglu,
+    "situ_glu": jaxact.situ_glu,
 }
 
 

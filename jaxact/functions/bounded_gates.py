@@ -32,10 +32,6 @@ from .soft_cap import capped, lifted_curvature, lifted_slope
         {"limit": 10.0, "alpha": 1.0, "offset": 0.0},
     ),
     ulps=(3.0, 4.5, 7.0),
-    elsewhere={
-        "hf:swigluoai": {},
-        "te:clamped_swiglu": {},
-    },
 )
 def clamped_swiglu(
     gate: ArrayLike,
@@ -180,7 +176,6 @@ def swiglu_step(
     kind="gate",
     samples=({"gate_cap": 4.0, "value_cap": 25.0},),
     ulps=(6.5, 7.5, 10.0),
-    elsewhere={"te:situglu": {}},
 )
 def situ_glu(
     gate: ArrayLike,
@@ -193,7 +188,8 @@ def situ_glu(
 ) -> Array:
     """Sigmoid-tanh gate: a softly capped value, times a softly capped gate and its sigmoid.
 
-        situ_glu(gate, value) = soft_cap(gate, gate_cap) * sigmoid(gate) * soft_cap(value, value_cap)
+        situ_glu(gate, value) = g * sigmoid(gate) * v,
+        g = soft_cap(gate, gate_cap), v = soft_cap(value, value_cap)
 
     Two arrays need no communication where features are sharded; halves of one array lie on
     different devices, so prefer two projections, or one whose output is split before sharding.

@@ -268,7 +268,6 @@ def reglu(
     source="So et al., Primer, NeurIPS 2021, arXiv:2109.08668, as a gate of TransformerEngine",
     kind="gate",
     ulps=(1.5, 0.5, 0.0),
-    elsewhere={"te:sreglu": {}},
 )
 def sreglu(
     gate: ArrayLike,
@@ -325,7 +324,6 @@ def sreglu(
     source="Hendrycks & Gimpel, arXiv:1606.08415, section 2, as a gate of TransformerEngine",
     kind="gate",
     ulps=(3.0, 4.5, 7.0),
-    elsewhere={"te:qgeglu": {}},
 )
 def qgeglu(
     gate: ArrayLike,
@@ -653,11 +651,11 @@ _SHARPNESS = 1.702  # of quick GELU
 
 def _quick_root(ops, gate):
     """exp(-z / 2) with z = 1.702 abs(gate), 0 where its square has vanished, and z in two parts."""
-    high, rest = ops.product(ops.absolute(gate), 0.5 * _SHARPNESS)
-    rest = 0.0 if rest is None else rest
     limit = -ops.lowest(gate)
+    high, rest = ops.product(ops.at_most(ops.absolute(gate), 1.3 * limit), 0.5 * _SHARPNESS)
+    rest = 0.0 if rest is None else rest
     h = jnp.where(high > limit, 0.0, ops.exp(-ops.at_most(high, limit), -rest))
-    return h, 2 * ops.at_most(high, 1.05 * limit), 2 * rest
+    return h, 2 * high, 2 * rest
 
 
 def _quick_times(ops, gate, factor):
