@@ -50,6 +50,8 @@ from .functions import (
     identity as identity,
     isrlu as isrlu,
     isru as isru,
+    jump_relu as jump_relu,
+    jump_step as jump_step,
     k_winners as k_winners,
     laplace as laplace,
     leaky_relu as leaky_relu,

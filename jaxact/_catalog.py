@@ -38,6 +38,9 @@ class Entry:
         ulps: promised errors of value, slope and curvature in float32 on CPU, in units in the
             last place, away from the roots of the derivative; for 16 bits and float64 the bounds
             are the same for all.
+        pseudo: the parameters by which a pseudo-derivative stands in for a derivative that there is
+            not.
+        users: published models that compute it, as far as we have looked.
         elsewhere: what other ecosystems call it: "torch:gelu", "keras:silu", "hf:gelu_new",
             "onnx:HardSigmoid", "jax:hard_swish" in their own spelling, with the parameters that
             they mean by the name.
@@ -52,6 +55,8 @@ class Entry:
     domain: Callable[..., tuple[float, float]] = lambda **_: (-math.inf, math.inf)
     range: Callable[..., tuple[float, float]] = lambda **_: (-math.inf, math.inf)
     ulps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    pseudo: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
     elsewhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property

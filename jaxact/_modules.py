@@ -1,6 +1,8 @@
 """What the modules of both Flax APIs share: their options, how parameters line up with x."""
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import jax
@@ -11,8 +13,12 @@ from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
 from ._arguments import axis_index, axis_indices, real
+from ._catalog import CATALOG
 from ._domains import Count, Domain
+from ._layouts import Layout, parted
+from ._plain import checkpoint
 from .functions import maxout
+from .names import Named, get, meaning
 
 
 def _is_float_dtype(value: Any) -> bool:
@@ -33,6 +39,19 @@ def _is_precision(value: Any) -> bool:
     return True
 
 
+def _is_activation(value: Any) -> bool:
+    if callable(value):
+        return True
+    try:
+        meaning(value)
+    except ValueError:
+        return False
+    return True
+
+
+Activation = Annotated[
+    str | Callable[..., Any], Domain("be a function, or the name of an activation", _is_activation)
+]
 Dtype = Annotated[typing.Dtype, Domain("be a floating dtype, such as jnp.float32", _is_float_dtype)]
 Precision = Annotated[
     typing.PrecisionLike, Domain("be a precision of jax.lax, or None", _is_precision)
@@ -153,3 +172,44 @@ def dynamic_lines(
     first = (jnp.arange(num_pieces) == 0).astype(changes.dtype)
     first = first.reshape(-1, *(1,) * (slopes.ndim - 1))
     return first + slope_range * slopes, intercept_range * intercepts
+
+
+def gating(activation: Activation) -> Callable[[Array, Array], Array]:
+    """Returns what an activation makes of gate and value; reverse mode keeps those two.
+
+    A function of two arrays is a gate itself; of one, its product with the value is.
+    """
+    function: Any = get(activation)
+    parameters = inspect.signature(_bare(function)).parameters.values()
+    if not _is_gate(function):
+        return checkpoint(lambda gate, value: function(gate) * value)
+    if next(iter(parameters)).name == "x":  # the value first, as in `glu`
+        return lambda gate, value: function(value, gate=gate)
+    return function
+
+
+def halved(name: str, both: Array, layout: Layout) -> tuple[Array, Array]:
+    """Returns the gate and the value that the output of one map holds.
+
+    Raises:
+        ValueError: if the layout does not fit the features.
+    """
+    return parted(name, both, -1, layout, first="x", other="no layout")
+
+
+def _bare(function: Any) -> Callable[..., Any]:
+    """The function to which parameters were given."""
+    if isinstance(function, Named):
+        return function.function
+    return _bare(function.func) if isinstance(function, functools.partial) else function
+
+
+def _is_gate(function: Callable[..., Any]) -> bool:
+    """Whether it takes two arrays: as the catalogue says, or as many as have no default."""
+    bare = _bare(function)
+    kind = next((entry.kind for entry in CATALOG.values() if entry.function is bare), None)
+    if kind is not None:
+        return kind == "gate"
+    parameters = inspect.signature(function).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind <= p.VAR_POSITIONAL]
+    return len(needed) != 1 or needed[0].kind is inspect.Parameter.VAR_POSITIONAL

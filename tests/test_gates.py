@@ -202,7 +202,7 @@ def test_a_gate_is_an_activation_times_an_array(name, activation):
     gate, value = arrays(np.dtype(np.float32))[::-1]
     got = getattr(jaxact, name)(gate, value)
     with precision(np.float64):  # for the activation alone may vanish where the product does not
-        expected = activation(gate.astype(np.float64)) * value
+        expected = activation(gate.astype(np.float64)) * value.astype(np.float64)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-30)
 
 

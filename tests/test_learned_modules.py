@@ -1,19 +1,32 @@
 """What is particular to the modules that learn a shape, or gate a dense layer."""
 
+import functools
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import typical_cases
 from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-from test_every_module import NNX, X, arguments_of, disturbed, linen_layer, nnx_layer, used
+from test_every_module import (
+    NNX,
+    X,
+    arguments_of,
+    described,
+    disturbed,
+    linen_layer,
+    nnx_layer,
+    used,
+)
 from test_residuals import kept
 from test_sharding import collectives
 
 import jaxact
 import jaxact.linen
 import jaxact.nnx
-from jaxact import _initializers
+from jaxact import _initializers, _modules
 
 # How they start
 
@@ -24,6 +37,7 @@ STARTS = {
     "PELU": jaxact.elu,
     "Snake": jaxact.snake,
     "SnakeBeta": jaxact.snake,
+    "JumpReLU": lambda x: jaxact.thresholded_relu(x, 1e-3),
     "XIELU": jaxact.xielu,
     "DyT": lambda x: jaxact.tanh(x / 2),
     "Derf": lambda x: jax.lax.erf(x / 2),
@@ -258,10 +272,80 @@ def test_a_gated_layer_gates_one_dense_layer_by_another(gate):
     assert p["gate"]["kernel"].shape == (6, 8)
 
 
-def test_a_gated_layer_keeps_the_input_and_its_two_maps():
+TWO = jax.random.normal(jax.random.key(3), (2, 4, 12))  # a gate and a value
+
+
+def names_of(*kinds):
+    """Activations that need no other argument."""
+    wanted = [case.entry.name for case in typical_cases(*kinds)]
+    needed = lambda name: inspect.signature(getattr(jaxact, name)).parameters.values()
+    return [n for n in wanted if sum(p.default is p.empty for p in needed(n)) == 1]
+
+
+@pytest.mark.parametrize("name", names_of("elementwise"))
+def test_a_gate_of_any_activation_is_its_product_with_the_value(name):
+    """By function, by name and with parameters given; it keeps gate and value, and nothing else."""
+    function = getattr(jaxact, name)
+    expected = function(TWO[0]) * TWO[1]
+    for given in (function, name, jaxact.get(name), functools.partial(function)):
+        np.testing.assert_allclose(_modules.gating(given)(*TWO), expected, rtol=1e-6)
+    _, leaves = kept(_modules.gating(name), tuple(TWO), compiled=False)
+    assert len([leaf for leaf in leaves if leaf.shape == TWO[0].shape]) <= 2
+
+
+@pytest.mark.parametrize("name", names_of("gate"))
+def test_a_gate_may_be_named(name):
+    function = getattr(jaxact, name)
+    value_first = "value" not in inspect.signature(function).parameters
+    expected = function(TWO[1], gate=TWO[0]) if value_first else function(*TWO)
+    for given in (function, name, jaxact.get(name)):
+        np.testing.assert_array_equal(_modules.gating(given)(*TWO), expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (lambda gate, value: gate + value, jnp.add),
+        (jnp.subtract, jnp.subtract),
+        (jnp.tanh, lambda gate, value: jnp.tanh(gate) * value),
+        (jax.nn.gelu, lambda gate, value: jax.nn.gelu(gate) * value),
+        (functools.partial(jaxact.elu, alpha=2.0), lambda gate, v: jaxact.elu(gate, 2.0) * v),
+        (
+            functools.partial(jaxact.geglu, approximate=False),
+            lambda *two: jaxact.geglu(*two, False),
+        ),
+    ],
+)
+def test_a_function_of_anybody_gates_by_how_many_arrays_it_takes(given, expected):
+    np.testing.assert_allclose(_modules.gating(given)(*TWO), expected(*TWO), rtol=1e-6)
+
+
+@pytest.mark.parametrize("build", [nnx_layer, linen_layer])
+@pytest.mark.parametrize(("layout", "size"), [("halves", 8), ("interleaved", 1), (2, 2), (4, 4)])
+def test_a_kernel_of_each_layout_loads(build, layout, size):
+    """Fails if the features of gate and value are taken from other columns than they lie in."""
+    x, options = X[0, 0], {"out_features": 8, "features": 8, "activation": jaxact.situ_glu}
+    apart = build("GatedLinear", x, **options)
+    one = build("GatedLinear", x, layout=layout, **options)
+    p = disturbed(apart.parameters)
+    assert described(one.parameters) == {
+        "gate_and_value": {"kernel": ((6, 16), jnp.float32), "bias": ((16,), jnp.float32)}
+    }
+
+    def held(gate, value):
+        pieces = zip(*(np.split(a, 8 // size, -1) for a in (gate, value)), strict=True)
+        return np.concatenate([piece for both in pieces for piece in both], -1)
+
+    stored = {"gate_and_value": jax.tree.map(held, p["gate"], p["value"])}
+    np.testing.assert_allclose(one.apply(stored, x), apart.apply(p, x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [jaxact.swiglu, "silu"])
+def test_a_gated_layer_keeps_the_input_and_its_two_maps(activation):
     """In bfloat16; fails if the activated gate is kept too."""
     x = X[0, 0].astype(jnp.bfloat16)
-    layer = nnx_layer("GatedLinear", x, out_features=64, param_dtype=jnp.bfloat16, use_bias=False)
+    options = {"param_dtype": jnp.bfloat16, "use_bias": False, "activation": activation}
+    layer = nnx_layer("GatedLinear", x, out_features=64, **options)
     _, leaves = kept(lambda x: layer.apply(layer.parameters, x), (x,), compiled=False)
     activations = [leaf for leaf in leaves if leaf.shape == (4, 64)]
     assert len(activations) == 2

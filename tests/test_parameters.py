@@ -152,7 +152,7 @@ def test_parameters_leave_the_dtype_of_x_alone(case):
                 assert {g.dtype for g in by_p.values()} == {jnp.dtype(parameter_dtype)}
 
 
-@over([case for case in variants() if case.learnable])
+@over([case for case in variants() if case.learnable and not case.entry.pseudo])
 def test_derivatives_by_parameters_are_limits_of_differences(case):
     """First and second, mixed, in every mode: along a line through x and the parameters."""
     with precision(np.float64):

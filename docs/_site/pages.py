@@ -186,6 +186,7 @@ def _facts(s: Subject) -> str:
     low, high = s.entry.range(**s.setting)
     left, right = (number(limit) for limit in s.shape.limits)
     learned = ", ".join(f"<code>{name}</code>" for name in s.learnable)
+    pseudo = ", ".join(f"<code>{name}</code>" for name in s.entry.pseudo)
     module = _module(s.name)
     forward, backward = s.shape.gains
     facts = {
@@ -202,6 +203,8 @@ def _facts(s: Subject) -> str:
         "modules": f"<code>jaxact.nnx.{module}</code>, <code>jaxact.linen.{module}</code>"
         if module
         else "",
+        "pseudo-derivative, not that of the function": f"by {pseudo}" if pseudo else "",
+        "used by": escape(", ".join(s.entry.users)),
         "family": f"{s.entry.family.replace('_', ' ')}, {KINDS[s.entry.kind]}",
         "source": escape(s.entry.source),
     }

@@ -34,6 +34,7 @@ from .hard_sigmoids import (
 )
 from .identity import identity as identity
 from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru as isru
+from .jumps import jump_relu as jump_relu, jump_step as jump_step
 from .learned_exponentials import (
     pelu as pelu,
     xielu as xielu,

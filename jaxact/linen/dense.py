@@ -15,7 +15,8 @@ from jax.typing import ArrayLike
 
 from .._domains import Count
 from .._initializers import per_piece
-from .._modules import Dtype, Precision
+from .._layouts import Layout
+from .._modules import Activation, Dtype, Precision, gating, halved
 from ..functions import maxout, swiglu
 from ._module import Module
 
@@ -109,12 +110,17 @@ class GatedLinear(Module):
 
     The two maps are layers of their own: where features are sharded, the two numbers that make one
     output lie on one device, and the gate needs no communication. Reverse mode keeps the outputs of
-    the two maps and nothing else of the gate. All other options are those of `flax.linen.Dense`,
-    for either map. (The paper leaves out the biases: `use_bias=False`.)
+    the two maps and nothing else of the gate. Checkpoints that hold both in one kernel load into
+    the one map that `layout` makes. All other options are those of `flax.linen.Dense`, for every
+    map. (The paper leaves out the biases: `use_bias=False`.)
 
     Attributes:
         features: the size of the last axis of the result, and of each map's output.
-        activation: a function of two arrays, gate first.
+        activation: a gate, a function of two arrays, gate first; or an activation, whose product
+            with the value gates; or the name of either, as `jaxact.get` finds it.
+        layout: None for two maps; or how one map of twice the features, called `gate_and_value`,
+            holds the two, the gate first: "halves", "interleaved" (in turn), or the size of blocks
+            that take turns.
         use_bias: whether to add a bias to either map.
         dtype: the dtype of the computation; by default the common one of x and the parameters.
         param_dtype: the dtype of the parameters.
@@ -126,6 +132,7 @@ class GatedLinear(Module):
         dot_general_cls: makes the matrix product, in place of `dot_general`.
 
     Raises:
+        ValueError: if there is no such activation or layout.
         TypeError: if x is complex.
 
     Source:
@@ -145,7 +152,8 @@ class GatedLinear(Module):
 
     features: Count
     _: KW_ONLY
-    activation: Callable[[Array, Array], Array] = swiglu
+    activation: Activation = swiglu
+    layout: Layout | None = None
     use_bias: bool = True
     dtype: Dtype | None = None
     param_dtype: Dtype = jnp.float32
@@ -159,10 +167,11 @@ class GatedLinear(Module):
     @nn.compact
     def __call__(self, inputs: ArrayLike) -> Array:
         """Returns the gated values for `inputs` of shape (..., in_features)."""
-        x = self._inputs(inputs, "gate", "kernel", keep_integers=True)
+        combine = gating(self.activation)
+        first = "gate" if self.layout is None else "gate_and_value"
+        x = self._inputs(inputs, first, "kernel", keep_integers=True)
         dense = functools.partial(
             nn.Dense,
-            self.features,
             use_bias=self.use_bias,
             dtype=self.dtype,
             param_dtype=self.param_dtype,
@@ -173,4 +182,7 @@ class GatedLinear(Module):
             dot_general=self.dot_general,
             dot_general_cls=self.dot_general_cls,
         )
-        return self.activation(dense(name="gate")(x), dense(name="value")(x))
+        if self.layout is None:
+            return combine(*(dense(self.features, name=name)(x) for name in ("gate", "value")))
+        both = dense(2 * self.features, name="gate_and_value")(x)
+        return combine(*halved("linen.GatedLinear", both, self.layout))

@@ -7,6 +7,7 @@ option may be: anything else is a TypeError or a ValueError that names the modul
 from .dense import GatedLinear as GatedLinear, Maxout as Maxout
 from .exponentials import PELU as PELU, XIELU as XIELU
 from .input_dependent import DynamicReLU as DynamicReLU, FReLU as FReLU
+from .jumps import JumpReLU as JumpReLU
 from .normalization import Derf as Derf, DyT as DyT
 from .periodic import Sine as Sine, Snake as Snake, SnakeBeta as SnakeBeta
 from .randomised import RReLU as RReLU

@@ -1,7 +1,7 @@
 """Dense layers whose activation takes several affine maps of the input."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,16 @@ from jax.typing import ArrayLike
 
 from .._domains import Count, checked
 from .._initializers import per_piece
-from .._modules import Dtype, Precision, Sharding, dense_inputs
+from .._layouts import Layout, checked_layout
+from .._modules import (
+    Activation,
+    Dtype,
+    Precision,
+    Sharding,
+    dense_inputs,
+    gating,
+    halved,
+)
 from ..functions import maxout, swiglu
 
 
@@ -144,13 +153,17 @@ class GatedLinear(nnx.Module):
 
     The two maps are layers of their own: where out_features are sharded, the two numbers that make
     one output lie on one device, and the gate needs no communication. Reverse mode keeps the
-    outputs of the two maps and nothing else of the gate. All other options are those of
+    outputs of the two maps and nothing else of the gate. Checkpoints that hold both in one kernel
+    load into the one map that `layout` makes. All other options are those of
     `flax.nnx.Linear`, for either map. (The paper leaves out the biases: `use_bias=False`.)
 
     Args:
         in_features: the size of the last axis of x.
         out_features: the size of the last axis of the result, and of each map's output.
-        activation: a function of two arrays, gate first.
+        activation: a gate, a function of two arrays, gate first; or an activation, whose product
+            with the value gates; or the name of either, as `jaxact.get` finds it.
+        layout: None for two maps; or how one map of twice the features holds the two, the gate
+            first: "halves", "interleaved" (in turn), or the size of blocks that take turns.
         use_bias: whether to add a bias to either map.
         dtype: the dtype of the computation; by default the common one of x and the parameters.
         param_dtype: the dtype of the parameters.
@@ -167,8 +180,11 @@ class GatedLinear(nnx.Module):
     Attributes:
         gate: `nnx.Linear` with a kernel of shape (in_features, out_features).
         value: likewise.
+        gate_and_value: with a layout, in place of both, `nnx.Linear` with a kernel of shape
+            (in_features, 2 * out_features).
 
     Raises:
+        ValueError: if there is no such activation or layout.
         TypeError: when called, if x is complex.
 
     Source:
@@ -190,7 +206,8 @@ class GatedLinear(nnx.Module):
         in_features: Count,
         out_features: Count,
         *,
-        activation: Callable[[Array, Array], Array] = swiglu,
+        activation: Activation = swiglu,
+        layout: Layout | None = None,
         use_bias: bool = True,
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
@@ -207,7 +224,6 @@ class GatedLinear(nnx.Module):
         linear = functools.partial(
             nnx.Linear,
             in_features,
-            out_features,
             use_bias=use_bias,
             dtype=dtype,
             param_dtype=param_dtype,
@@ -221,9 +237,14 @@ class GatedLinear(nnx.Module):
             kernel_metadata=kernel_metadata,
             bias_metadata=bias_metadata,
         )
-        self.gate = linear()
-        self.value = linear()
+        if layout is None:
+            self.gate, self.value = linear(out_features), linear(out_features)
+        else:
+            checked_layout("nnx.GatedLinear", layout)
+            self.gate_and_value = linear(2 * out_features)
+        self.in_features = in_features
         self.activation = activation
+        self.layout = layout
 
     @checked("nnx.GatedLinear")
     def __call__(self, inputs: ArrayLike, out_sharding: Sharding = None) -> Array:
@@ -233,5 +254,9 @@ class GatedLinear(nnx.Module):
             inputs: an array of shape (..., in_features).
             out_sharding: the sharding of either map's output, see `jax.lax.dot_general`.
         """
-        x = dense_inputs("nnx.GatedLinear", inputs, self.gate.in_features)
-        return self.activation(self.gate(x, out_sharding), self.value(x, out_sharding))
+        x = dense_inputs("nnx.GatedLinear", inputs, self.in_features)
+        if self.layout is None:
+            two = self.gate(x, out_sharding), self.value(x, out_sharding)
+        else:
+            two = halved("nnx.GatedLinear", self.gate_and_value(x, out_sharding), self.layout)
+        return gating(self.activation)(*two)
