@@ -249,7 +249,7 @@ class APL(PerChannel):
             `param_dtype` is, and the default float for integers.
         param_dtype: the dtype of the parameters.
         promote_dtype: brings the tuple `(x, slopes, hinges)` to `dtype`, where one is given.
-        rngs: the stream `params` gives a key to each initializer.
+        rngs: the stream `params` gives a key to each initializer; numbers need none.
         slopes_metadata: metadata of `slopes`, such as its sharding.
         hinges_metadata: metadata of `hinges`.
 
@@ -286,7 +286,7 @@ class APL(PerChannel):
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
         promote_dtype: PromoteDtypeFn = promote_dtype,
-        rngs: nnx.Rngs,
+        rngs: nnx.Rngs | None = None,
         slopes_metadata: Mapping[str, Any] = MappingProxyType({}),
         hinges_metadata: Mapping[str, Any] = MappingProxyType({}),
     ):

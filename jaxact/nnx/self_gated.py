@@ -94,7 +94,7 @@ class ACON(PerChannel):
             `param_dtype` is, and the default float for integers.
         param_dtype: the dtype of the parameters.
         promote_dtype: brings the tuple `(x, p1, p2, beta)` to `dtype`, where one is given.
-        rngs: the stream `params` gives a key to each initializer.
+        rngs: the stream `params` gives a key to each initializer; numbers need none.
         p1_metadata: metadata of `p1`, such as its sharding.
         p2_metadata: metadata of `p2`.
         beta_metadata: metadata of `beta`.
@@ -130,7 +130,7 @@ class ACON(PerChannel):
         dtype: Dtype | None = None,
         param_dtype: Dtype = jnp.float32,
         promote_dtype: PromoteDtypeFn = promote_dtype,
-        rngs: nnx.Rngs,
+        rngs: nnx.Rngs | None = None,
         p1_metadata: Mapping[str, Any] = MappingProxyType({}),
         p2_metadata: Mapping[str, Any] = MappingProxyType({}),
         beta_metadata: Mapping[str, Any] = MappingProxyType({}),

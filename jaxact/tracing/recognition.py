@@ -143,7 +143,9 @@ def _known(parametric: bool, _: int) -> tuple[list[Match], np.ndarray]:
 
 
 def _elementwise() -> Iterator[Entry]:
-    return (entry for entry in CATALOG.values() if entry.kind == "elementwise")
+    """Those whose values say what they are: a pseudo-derivative is in no value."""
+    entries = CATALOG.values()
+    return (entry for entry in entries if entry.kind == "elementwise" and not entry.pseudo)
 
 
 def usual_settings(entry: Entry) -> list[Setting]:
