@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import ChainMap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import jax
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from examples._command import Ending, new_file
 from jaxact import CATALOG
 
 from . import (
@@ -38,16 +39,19 @@ from .targets import TARGETS, MissingCompiler
 
 QUICK_SECONDS = 24.0
 FULL_SECONDS = 240.0
+WIDTH = 140  # of tables
 
 
-def main(arguments: Sequence[str] | None = None) -> int | None:
-    """Runs one command and returns its exit code, 1 for a regression; none means success."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code, 1 for a regression."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    try:
-        return given.run(given)
-    except (compare.IncomparableResults, MissingCompiler, plot.NothingToDraw) as error:
-        parser.error(str(error))
+    with Ending(parser.prog) as given.ending:
+        try:
+            given.ending.code = given.run(given) or given.ending.code
+        except (compare.IncomparableResults, MissingCompiler, plot.NothingToDraw) as error:
+            parser.error(str(error))
+    return given.ending.code
 
 
 # --- Commands ----------------------------------------------------------------------------------
@@ -62,9 +66,9 @@ def _speed(given: argparse.Namespace) -> None:
         roof = machine.roof(device.platform, clock.STANDARD)
         precision = replace(clock.STANDARD, spread=given.spread)
         batches = speed.measure_all(chosen, taking_part, roof, seconds=seconds, precision=precision)
-        rows = _collect(batches, [case.function for case in chosen])
+        rows = _collect(batches, [case.function for case in chosen], given)
     described = {**environment.describe(device), "roof": roof._asdict()}
-    _report(Results("speed", described, rows), tables.speed_tables(rows), given)
+    _report(Results("speed", described, rows), tables.speed_tables, given)
 
 
 def _chosen_cases(given: argparse.Namespace, platform: str) -> list[cases.Case]:
@@ -102,26 +106,25 @@ def _memory(given: argparse.Namespace) -> None:
         given.functions, scale, networks, given.recipes, all_settings=given.all_settings
     )
     device = TARGETS[given.target].device()
-    rows = _collect(batches, given.functions or CATALOG)
+    rows = _collect(batches, given.functions or CATALOG, given)
     results = Results("memory", environment.describe(device), rows)
-    _report(results, tables.memory_tables(rows), given)
+    _report(results, tables.memory_tables, given)
 
 
 def _instructions(given: argparse.Namespace) -> None:
     device = TARGETS[instructions.TARGET].device()  # before anything makes JAX look for devices
     what = given.functions, given.modes, given.dtypes
     names = [case.function for case in instructions.cases_of(*what)]
-    rows = _collect(instructions.measure_all(*what), names)
+    rows = _collect(instructions.measure_all(*what), names, given)
     results = Results("instructions", environment.describe(device), rows)
-    _report(results, tables.instruction_tables(rows), given)
+    _report(results, tables.instruction_tables, given)
 
 
 def _overhead(given: argparse.Namespace) -> None:
-    rows = _collect(
-        overhead.measure_all(given.functions, given.steps), ["import", *given.functions]
-    )
+    batches = overhead.measure_all(given.functions, given.steps)
+    rows = _collect(batches, ["import", *given.functions], given)
     results = Results("overhead", environment.describe(jax.devices()[0]), rows)
-    _report(results, [overhead.table(rows)], given)
+    _report(results, lambda rows: [overhead.table(rows)], given)
 
 
 def _compare(given: argparse.Namespace) -> int:
@@ -152,11 +155,13 @@ def _monitor(given: argparse.Namespace) -> None:
 
 
 def _plot(given: argparse.Namespace) -> None:
-    plot.save(given.results, given.output, given.kind)
+    given.ending.save(given.output, plot.drawn(given.results, given.output.suffix, given.kind))
 
 
-def _collect(batches: Iterable[list[Any]], names: Collection[str]) -> list[Any]:
-    """All rows, behind a progress bar; if interrupted, those that were finished."""
+def _collect(
+    batches: Iterable[list[Any]], names: Collection[str], given: argparse.Namespace
+) -> list[Any]:
+    """All rows, behind a progress bar; what ends it early is kept for `_report` to raise."""
     rows: list[Any] = []
     columns = (
         TextColumn("{task.description:24}"),
@@ -173,20 +178,30 @@ def _collect(batches: Iterable[list[Any]], names: Collection[str]) -> list[Any]:
                 progress.update(task, description=name)
                 rows += next(results)
                 progress.advance(task)
-        except KeyboardInterrupt:
-            progress.console.print("interrupted: here is what was finished")
+        except (KeyboardInterrupt, Exception) as error:
+            given.ended_by = error
     return rows
 
 
-def _report(results: Results, found: Iterable[Any], given: argparse.Namespace) -> None:
-    _console().print(*found, environment.headline(results.environment), highlight=False)
+def _report(
+    results: Results,
+    tables_of: Callable[[list[Any]], Iterable[Any]],
+    given: argparse.Namespace,
+) -> None:
+    """Writes and prints what was finished, then raises what ended it early."""
     if given.output:
-        results.write(given.output)
+        given.ending.save(given.output, results.text())
+    found = (*tables_of(results.rows), environment.headline(results.environment))
+    _console().print(*found, highlight=False)
+    if given.ended_by:
+        raise given.ended_by
 
 
 def _console() -> Console:
-    """Where tables go: a terminal as wide as it is, a file wide enough."""
-    return Console(width=None if sys.stdout.isatty() else 140)
+    """Where tables go; a terminal that is too narrow wraps their lines, and cuts nothing off."""
+    console = Console(file=sys.stdout, markup=False)
+    console.width = max(console.width, WIDTH)
+    return console
 
 
 # --- Their options -----------------------------------------------------------------------------
@@ -197,7 +212,7 @@ def _parser() -> options.Parser:
         prog="python -m benchmarks",
         description="Speed and memory of jaxact, beside the libraries one would use instead.",
     )
-    parser.set_defaults(run=lambda _: parser.print_help())
+    parser.set_defaults(run=lambda _: parser.print_help(), ended_by=None)
     parser.add_argument(
         "--declare",
         type=options.module,
@@ -412,7 +427,12 @@ def _add_plot(commands: Any) -> None:
     parser.set_defaults(run=_plot)
     add = parser.add_argument
     add("results", type=options.results, metavar="RESULTS.json", help="what to draw")
-    add("output", type=options.new_file(*plot.SUFFIXES), metavar="FILE", help="svg, png or html")
+    add(
+        "output",
+        type=new_file("results.svg", *plot.SUFFIXES),
+        metavar="FILE",
+        help="svg, png or html",
+    )
     add("--kind", choices=plot.KINDS, default="bars", help="of chart: %(default)s")
 
 
@@ -439,5 +459,8 @@ def _add_names(parser: argparse.ArgumentParser, option: str, names: Iterable[str
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", type=options.new_file(".json"), metavar="FILE.json", help="results to keep"
+        "--output",
+        type=new_file("results.json", ".json"),
+        metavar="FILE.json",
+        help="results to keep; or folder/",
     )

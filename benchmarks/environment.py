@@ -47,7 +47,7 @@ def _commit() -> str | None:
     command = ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
-    except FileNotFoundError:
+    except OSError:
         return None
     return done.stdout.strip() or None
 

@@ -120,20 +120,6 @@ def device(text: str) -> Any:
         ) from None
 
 
-def new_file(*suffixes: str) -> Callable[[str], Path]:
-    """A file to write, of one of some formats."""
-
-    def parse(text: str) -> Path:
-        path = Path(text)
-        if path.suffix not in suffixes:
-            raise argparse.ArgumentTypeError(f"must end in {', '.join(suffixes)}, got {text!r}")
-        if not path.parent.is_dir():
-            raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
-        return path
-
-    return parse
-
-
 def results(text: str) -> Results:
     """A file that an earlier command wrote."""
     try:

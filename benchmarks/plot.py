@@ -4,7 +4,6 @@ import io
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -30,6 +29,7 @@ STYLE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names are plain text
 }
 CHARTS_IN_A_ROW = 4
 CHART_WIDTH, BAR_HEIGHT, MARGIN = 4.2, 0.13, 1.0  # inches
@@ -52,25 +52,24 @@ class NothingToDraw(ValueError):
     """Results that have no such chart."""
 
 
-def save(results: Results, path: Path, kind: str = "bars") -> None:
-    """Draws a file: SVG, PNG, or a page that holds the SVG.
+def drawn(results: Results, suffix: str, kind: str = "bars") -> bytes:
+    """What a file of such a suffix holds: SVG, PNG, or a page that holds the SVG.
 
     Raises:
         NothingToDraw: if there is no such chart of these results.
     """
     with matplotlib.rc_context(STYLE):
         figure = KINDS[kind](results)
-    if path.suffix == ".html":
-        svg = io.StringIO()
-        figure.savefig(svg, format="svg")
-        drawing = svg.getvalue().partition("<svg")
-        path.write_text(
-            "<!doctype html>\n"
-            f"<html lang=en><meta charset=utf-8><title>jaxact: {results.command}</title>\n"
-            f"<body>\n{''.join(drawing[1:])}</body></html>\n"
-        )
-    else:
-        figure.savefig(path, dpi=150)
+        file = io.BytesIO()
+        figure.savefig(file, format="png" if suffix == ".png" else "svg", dpi=150)
+    if suffix != ".html":
+        return file.getvalue()
+    drawing = file.getvalue().decode().partition("<svg")
+    return (
+        "<!doctype html>\n"
+        f"<html lang=en><meta charset=utf-8><title>jaxact: {results.command}</title>\n"
+        f"<body>\n{''.join(drawing[1:])}</body></html>\n"
+    ).encode()
 
 
 # --- Bars --------------------------------------------------------------------------------------

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jaxact._domains import refusal
+
+from .environment import headline
+
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedRow:
@@ -181,6 +185,9 @@ ROWS: dict[str, type[Row]] = {
 }
 
 
+LARGEST = 2**26  # bytes of a file; the largest that is kept here has 403 kB
+
+
 class MalformedResults(ValueError):
     """A file that does not hold results."""
 
@@ -199,26 +206,43 @@ class Results:
     environment: dict[str, Any]
     rows: list[Any]
 
-    def write(self, path: Path) -> None:
-        """Writes a JSON file with a line for each row, so that git shows what changed."""
+    def text(self) -> str:
+        """A JSON file with a line for each row, so that git shows what changed."""
         command, environment = json.dumps(self.command), json.dumps(self.environment)
         rows = ",\n".join(json.dumps(dataclasses.asdict(row)) for row in self.rows)
-        path.write_text(
-            f'{{"command": {command},\n"environment": {environment},\n"rows": [\n{rows}\n]}}\n'
-        )
+        return f'{{"command": {command},\n"environment": {environment},\n"rows": [\n{rows}\n]}}\n'
 
     @classmethod
     def read(cls, path: Path) -> "Results":
-        """Reads what `write` wrote.
+        """Reads a file of such a text.
 
         Raises:
             MalformedResults: if the file holds something else.
             OSError: if it cannot be read.
         """
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise MalformedResults(f"{path} is larger than results are, {LARGEST:,} bytes")
         try:
-            content = json.loads(path.read_text())
-            row = ROWS[content["command"]]
-            rows = [row(**fields) for fields in content["rows"]]
-            return cls(content["command"], content["environment"], rows)
-        except (ValueError, KeyError, TypeError) as error:
+            content = json.loads(text)
+            results = cls(content["command"], content["environment"], [])
+            headline(results.environment)
+            for fields in content["rows"]:
+                results.rows.append(_row(ROWS[results.command], fields))
+            return results
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise MalformedResults(f"{path} does not hold results of this program") from error
+
+
+def _row(kind: type[Row], fields: dict[str, Any]) -> Row:
+    """A row of such fields.
+
+    Raises:
+        TypeError: if there are others, or they are of other types.
+    """
+    row = kind(**fields)
+    for field in dataclasses.fields(kind):
+        if refusal(field.type, value := getattr(row, field.name)):
+            raise TypeError(f"{field.name} is {value!r}")
+    return row

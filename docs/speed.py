@@ -174,7 +174,7 @@ def draw() -> None:
         and row.mode in MODES
         and row.library in (OURS, *PEERS)
     ]
-    plot.save(dataclasses.replace(SPEED, rows=rows), FIGURE)
+    FIGURE.write_bytes(plot.drawn(dataclasses.replace(SPEED, rows=rows), FIGURE.suffix))
 
 
 def _smooth(speeds: Speeds) -> list[Point]:

@@ -1,13 +1,13 @@
 """What the scripts on the founding note's claims share: options, verdicts, figures."""
 
 import argparse
-import tempfile
+import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
+from _command import Ending, new_file
 from _markup import element
 from rich.console import Console
 
@@ -37,7 +37,7 @@ def main(
     arguments: Sequence[str] | None = None,
     **sizes: int,
 ) -> int:
-    """Measures, prints the claims and writes the figure; returns the exit code.
+    """Measures, writes the figure and prints the claims; returns the exit code.
 
     Args:
         description: of the script.
@@ -49,19 +49,20 @@ def main(
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--output", type=_writable, default=output, help="the figure, SVG")
+    parser.add_argument("--output", type=new_file(output), default=output, help="SVG, or folder/")
     for name, size in sizes.items():
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=_count, default=size, help="a whole number")
     options = parser.parse_args(arguments)
-    claims, panels = measure(options)
-    console = Console(highlight=False, soft_wrap=True)
-    for claim in claims:
-        mark = "[green]holds[/]" if claim.holds else "[red]does not hold[/]"
-        console.print(f"\nClaim:    {claim.text}\nMeasured: {claim.measured}\nVerdict:  {mark}")
-    options.output.write_text(figure(panels), encoding="utf-8")
-    console.print(f"\nFigure: {options.output}", markup=False)
-    return 0
+    with Ending(parser.prog) as ending:
+        claims, panels = measure(options)
+        saved = ending.save(options.output, figure(panels))
+        console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        for claim in claims:
+            mark = "[green]holds[/]" if claim.holds else "[red]does not hold[/]"
+            console.print(f"\nClaim:    {claim.text}\nMeasured: {claim.measured}\nVerdict:  {mark}")
+        console.print(f"\nFigure: {saved}", markup=False)
+    return ending.code
 
 
 def hues(names: Sequence[str]) -> dict[str, float]:
@@ -95,15 +96,6 @@ def figure(panels: Sequence[Panel], columns: int = 2) -> str:
 def wrapped(text: str) -> str:
     """Returns a sentence on one line, however it was written."""
     return " ".join(textwrap.dedent(text).split())
-
-
-def _writable(text: str) -> Path:
-    path = Path(text)
-    try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot write {text!r}: {error.strerror}") from None
-    return path
 
 
 def _count(text: str) -> int:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+LARGEST = 2**32  # bytes of a data set, unpacked
+
 
 class Examples(NamedTuple):
     """Images of shape (number, height, width, channels) and their classes, 0, 1, ..."""
@@ -45,8 +47,14 @@ def from_file(path: str) -> Dataset:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path!r} is no .npz file: write one with numpy.savez(path, x=x, y=y)")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            x, y = archive["x"], archive["y"]
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > LARGEST:
+            raise ValueError(f"it holds {size:,} bytes, but at most {LARGEST:,} will do")
+        with np.load(path, allow_pickle=False) as arrays:
+            x, y = arrays["x"], arrays["y"]
+        if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):  # but a text, say
+            raise ValueError("they are no arrays")
     except Exception as error:  # numpy has many, for all that can be wrong with a foreign file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"cannot read x and y from {path!r}: {reason}") from None

@@ -65,12 +65,13 @@ def rates(results: list[Result], hues: Hues) -> str:
 
 def learning(results: list[Result], hues: Hues) -> str:
     """Returns accuracy and loss by epoch."""
-    numbers = np.arange(1, len(results[0].epochs) + 1)
+    numbers = np.arange(1, max(len(result.epochs) for result in results) + 1)
     every = -(-len(numbers) // 8)
     across = Axis("epoch", whole(*numbers[every - 1 :: every]), (1, max(2, len(numbers))))
     accuracies, losses = [], []
     for result in results:
-        blank = Series(result.activation, hues[result.activation], numbers, numbers)
+        own = numbers[: len(result.epochs)]  # fewer if it was interrupted
+        blank = Series(result.activation, hues[result.activation], own, own)
         accuracy = np.array([epoch.accuracy.mean() for epoch in result.epochs])
         loss = np.array([epoch.loss.mean() for epoch in result.epochs])
         accuracies.append(blank._replace(y=accuracy))

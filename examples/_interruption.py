@@ -5,13 +5,13 @@ from typing import Any
 
 
 class Interruption:
-    """Notes Ctrl-C while it is entered; `check` raises it. A second one is raised at once.
+    """Notes Ctrl-C while it is entered, in `noted`. A second one is raised at once.
 
     Raised anywhere, it may come in the midst of a compilation, where JAX loses it or crashes.
     """
 
     def __init__(self):
-        self._noted = False
+        self.noted = False
         self._before: Any = None
 
     def __enter__(self) -> "Interruption":
@@ -21,11 +21,6 @@ class Interruption:
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self._before)
 
-    def check(self) -> None:
-        """Raises KeyboardInterrupt if Ctrl-C has been pressed."""
-        if self._noted:
-            raise KeyboardInterrupt
-
     def _note(self, *_: object) -> None:
-        self._noted = True
+        self.noted = True
         signal.signal(signal.SIGINT, self._before)

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -11,8 +10,10 @@ from typing import Any, NoReturn
 
 import jax
 from _activation_layers import comparable, nearest
+from _command import new_file
 from _dataset import Dataset, digits, from_file
 
+PROGRAM = "compare_activations.py"
 ACTIVATIONS = "sigmoid,tanh,relu,relu6,leaky_relu,prelu,rrelu,elu,maxout"
 
 
@@ -36,7 +37,7 @@ class Options:
 def parse(arguments: Sequence[str]) -> Options:
     """Returns the options; on a wrong one, prints a line and exits with code 2."""
     parser = _Parser(
-        prog="compare_activations.py",
+        prog=PROGRAM,
         description="Train one convolutional network per activation, and compare what they do.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
@@ -62,7 +63,7 @@ def parse(arguments: Sequence[str]) -> Options:
     )
     add("--depth", type=_count, default=4, help="convolutions, each followed by the activation")
     add("--data", metavar="FILE.npz", help="own images x and labels y, if not the digits")
-    add("--output", type=_report_path, default="report.html", help="file or folder of the report")
+    add("--output", type=new_file("report.html"), default="report.html", help="file, or folder/")
     add("--device", default="auto", help="all that there are of cpu, gpu or tpu, or one: gpu:1")
     add(
         "--distributed",
@@ -122,17 +123,6 @@ def _activations(text: str) -> list[str]:
             remedy = f"did you mean {meant}?" if meant else f"choose from {', '.join(comparable())}"
             raise argparse.ArgumentTypeError(f"no activation is called {name!r}: {remedy}")
     return list(dict.fromkeys(names))
-
-
-def _report_path(text: str) -> Path:
-    path = Path(text)
-    if path.is_dir():
-        path /= "report.html"
-    try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot write {text!r}: {error.strerror}") from None
-    return path
 
 
 def _devices(text: str) -> list[Any]:

@@ -12,14 +12,14 @@ from _figures import Hues, functions, gradients, learning, rates, units, values
 from _markup import dotted, element, marked, section, table
 from _network import CHANNELS
 from _options import Options
-from _results import COLUMNS, TARGET, Result, at_best_rates, percent, shortfall
+from _results import COLUMNS, TARGET, Result, after, at_best_rates, percent, shortfall
 from _training import BATCH, MOMENTUM
 
 import jaxact
 
 
-def write_report(options: Options, results: list[Result]) -> None:
-    """Writes the report to where the options say."""
+def report(options: Options, results: list[Result]) -> str:
+    """Returns the report, a page of HTML."""
     everything, results = results, at_best_rates(results)
     hues = choose_hues([result.activation for result in results])
     page = element(
@@ -50,7 +50,7 @@ def write_report(options: Options, results: list[Result]) -> None:
         ),
         lang="en",
     )
-    options.output.write_text(f"<!DOCTYPE html>\n{page}\n", encoding="utf-8")
+    return f"<!DOCTYPE html>\n{page}\n"
 
 
 def choose_hues(activations: list[str]) -> Hues:
@@ -77,23 +77,26 @@ def heading(options: Options, results: list[Result]) -> str:
         "header",
         element("h1", "Activations compared"),
         element("p", escape(done), class_="lead"),
-        element("ul", *(element("li", line) for line in findings(results)), class_="findings"),
+        element(
+            "ul", *(element("li", line) for line in findings(options, results)), class_="findings"
+        ),
     )
 
 
-def findings(results: list[Result]) -> Iterator[str]:
+def findings(options: Options, results: list[Result]) -> Iterator[str]:
     """Yields, in a sentence each, what stands out, and why some fell short of the target."""
     best = max(results, key=lambda result: result.accuracy.mean())
     accuracy = percent(best.accuracy.mean())
-    yield f"<b>{best.activation}</b> was right most often: {accuracy} of the held-out images."
-    arrivals = [(r.epochs_to_target, r.activation) for r in results if r.epochs_to_target]
-    if arrivals:
-        epoch, activation = min(arrivals)
-        yield f"<b>{activation}</b> was the first to reach {TARGET:.0%}, in epoch {epoch}."
+    yield f"{_bold(best)} was right most often: {accuracy} of the held-out images."
+    arrived = [(r.epochs_to_target, r.activation, r) for r in results if r.epochs_to_target]
+    if arrived:
+        epoch, _, first = min(arrived, key=lambda arrival: arrival[:2])
+        yield f"{_bold(first)} was the first to reach {TARGET:.0%}, in epoch {epoch}."
     for result in results:
+        if len(result.epochs) < options.epochs:
+            yield f"{_bold(result)} was interrupted {after(result, options.epochs)}."
         if reason := shortfall(result):
-            accuracy = percent(result.accuracy.mean())
-            yield f"<b>{result.activation}</b> ended at {accuracy}: {reason}."
+            yield f"{_bold(result)} ended at {percent(result.accuracy.mean())}: {reason}."
 
 
 def legend(hues: Hues) -> str:
@@ -156,6 +159,10 @@ def method(options: Options) -> str:
             element("p", element("code", escape(options.command))),
         ),
     )
+
+
+def _bold(result: Result) -> str:
+    return element("b", escape(result.activation))
 
 
 def _rates(options: Options) -> str:

@@ -51,7 +51,8 @@ class Result:
     def gradient_ratio(self) -> float:
         """Gradient norm of the first layer over that of the last, in the first epoch."""
         norms = self.epochs[0].gradient_norms.mean(0)
-        return float(norms[0] / norms[-1])
+        with np.errstate(divide="ignore", invalid="ignore"):  # constant images leave no gradient
+            return float(norms[0] / norms[-1])
 
     @property
     def dead(self) -> float:
@@ -108,6 +109,11 @@ def shortfall(result: Result) -> str | None:
         why = "it came to rest without vanishing gradients and without many dead units"
         remedy = "look at the learning rate, the depth and the data"
     return f"{why}; {remedy}"
+
+
+def after(result: Result, epochs: int) -> str:
+    """Returns when training was interrupted, in words."""
+    return f"after {len(result.epochs)} of {epochs} epochs"
 
 
 def _still_learning(epochs: list[Epoch]) -> bool:

@@ -128,17 +128,18 @@ def test_own_images_can_be_compared_and_interrupt_keeps_what_was_finished(
     np.savez(tmp_path / "own.npz", **images)
     real = example.try_out
 
-    def interrupted_at_tanh(activation, *others):
-        if activation == "tanh":
+    def interrupted_after_gelu(activation, *others):
+        results = real(activation, *others)
+        if activation == "gelu":
             signal.raise_signal(signal.SIGINT)
-        return real(activation, *others)
+        return results
 
-    monkeypatch.setattr(example, "try_out", interrupted_at_tanh)
+    monkeypatch.setattr(example, "try_out", interrupted_after_gelu)
     own = ["--data", str(tmp_path / "own.npz"), "--output", str(tmp_path), *SMALLEST]
     assert example.main(["--activations", "gelu,tanh,relu", *own]) == 130
-    printed = capsys.readouterr().out
-    assert "1 of 3 were finished" in printed
-    assert re.search(r"^gelu +\d", printed, re.M)
+    printed = capsys.readouterr()
+    assert printed.err == "compare_activations.py: interrupted; 1 of 3 were finished\n"
+    assert re.search(r"^gelu +\d", printed.out, re.M)
     assert "own.npz" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

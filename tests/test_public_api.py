@@ -40,6 +40,7 @@ FLOORS = {
         "_derivatives",
         "_domains",
         "_few_bit",
+        "_files",
         "_gelu_exponent",
         "_jax",
         "_layouts",

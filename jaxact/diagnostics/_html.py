@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._files import write
 from ._reports import require_type
 from .advice import advise
 from .gradients import GradientReport
@@ -40,6 +40,8 @@ def save_html(
     path: Any, units: UnitReport | None = None, gradients: GradientReport | None = None
 ) -> None:
     """Writes what reports on a model say into one HTML file, which needs no other.
+
+    It replaces an earlier file at once, or not at all.
 
     Args:
         path: of the file.
@@ -76,7 +78,7 @@ def save_html(
         f"<title>Signal health</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>\n"
     )
-    Path(path).write_text(page, encoding="utf-8")
+    write(path, page)
 
 
 def _advice(reports: Sequence[Any]) -> Iterator[str]:
