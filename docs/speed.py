@@ -1,4 +1,4 @@
-"""Writes the tables of docs/speed.md and the README's figures of speed, from benchmarks/results.
+"""Writes the tables of docs/speed.md, from benchmarks/results.
 
 python docs/speed.py           # rewrites them and draws speed.svg; docs/speed.md says what measures
 """
@@ -6,13 +6,14 @@ python docs/speed.py           # rewrites them and draws speed.svg; docs/speed.m
 import csv
 import dataclasses
 import re
-import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from facts import SPEED, means
 
 from benchmarks import goals, plot  # from this checkout, installed or not
 from benchmarks.compare import OURS
@@ -22,12 +23,11 @@ from benchmarks.grouping import activation, by_program, grouped
 from benchmarks.results import InstructionRow, Results
 
 RESULTS = ROOT / "benchmarks" / "results"
-SPEED = Results.read(RESULTS / "speed-cpu.json")
 CALLS = Results.read(RESULTS / "overhead-cpu.json")
 NETWORKS = Results.read(RESULTS / "overhead-networks-cpu.json")
 INSTRUCTIONS = Results.read(RESULTS / "instructions-h200.json")
 ERRORS = ROOT / "docs" / "accuracy" / "cpu.csv"
-PAGE, README, FIGURE = ROOT / "docs" / "speed.md", ROOT / "README.md", ROOT / "docs" / "speed.svg"
+PAGE, FIGURE = ROOT / "docs" / "speed.md", ROOT / "docs" / "speed.svg"
 PEERS = "jax.nn", "torch"
 ORDERS = {"forward": "value", "vjp": "slope"}
 
@@ -36,25 +36,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def means() -> str:
-    """The geometric means, for the README."""
-    speeds = Speeds(SPEED.rows)
-    shared = _smooth(speeds)
-    lines = []
-    for dtype in DTYPES:
-        to_jax = (
-            statistics.geometric_mean(
-                r for p in shared if (r := speeds.ratio(p, mode, dtype, PEERS[0]))
-            )
-            for mode in MODES
-        )
-        trained = (r for p in shared if (r := speeds.training_ratio(p, dtype, PEERS[1])))
-        figures = (*to_jax, statistics.geometric_mean(trained))
-        lines.append([dtype, *(f"{figure:.1f}" for figure in figures)])
-    head = ["", "jax.nn, forward", "jax.nn, backward", "torch eager, forward + backward"]
-    return f"{table(head, lines)}\n{headline(SPEED.environment)}.\n"
 
 
 def aims() -> str:
@@ -165,7 +146,7 @@ def _line(members: Sequence[InstructionRow]) -> list[str]:
 
 
 def draw() -> None:
-    """The chart of the page and of the README."""
+    """The chart of the page."""
     shared = set(_smooth(Speeds(SPEED.rows)))
     rows = [
         row
@@ -192,10 +173,9 @@ def fill(path: Path, *writers: Callable[[], str]) -> None:
 
 
 def main() -> None:
-    """Rewrites the page and the README's block."""
+    """Rewrites the page."""
     draw()
     fill(PAGE, means, aims, slower, times, overhead, instructions)
-    fill(README, means)
 
 
 if __name__ == "__main__":

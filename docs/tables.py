@@ -1,47 +1,47 @@
-"""Writes the tables that are printed from the catalogue: run it after changing a declaration.
+"""Writes what the README and docs/names.md take from the catalogue and from committed results.
 
-python docs/tables.py           # rewrites the README's table and names.md
+python docs/tables.py           # rewrites the README's marked parts and names.md
 python docs/tables.py --check   # exits with 1 if they are not up to date
 """
 
 import argparse
-import inspect
 import re
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from facts import facts
 
 import jaxact  # from this checkout, installed or not
 from jaxact.names import elsewhere
 
 README, NAMES = ROOT / "README.md", ROOT / "docs" / "names.md"
-MARKS = re.compile(r"(<!-- functions -->\n).*(<!-- end of functions -->)", re.DOTALL)
 
 
-def functions_table() -> str:
-    """One row per activation: signature, family, float32 bounds and source."""
-    rows = [
-        "| function | family | float32 error, ULP: value / slope / curvature | source |",
-        "|---|---|---|---|",
-    ]
+def facts_list() -> str:
+    """What is measured, each with a link to the measurements."""
+    return "".join(f"- **{f.figure}** {f.text}: [{f.page}](docs/{f.page}.md).\n" for f in facts())
+
+
+def families() -> str:
+    """A line for each family of functions, with a link to its file."""
+    found: dict[str, list[str]] = {}
     for entry in sorted(jaxact.CATALOG.values(), key=lambda e: (e.family, e.name)):
-        by_element = any(entry.ulps) or entry.kind in ("elementwise", "gate")
-        bounds = " / ".join(f"{u:g}" for u in entry.ulps) if by_element else "in its docstring"
-        call = f"`{entry.name}{_signature(entry.function)}`"
-        rows.append(f"| {call} | {entry.family.replace('_', ' ')} | {bounds} | {entry.source} |")
-    return "\n".join(rows) + "\n"
+        found.setdefault(entry.family, []).append(f"`{entry.name}`")
+    return "".join(
+        f"- [{family.replace('_', ' ')}](jaxact/functions/{family}.py): {', '.join(names)}\n"
+        for family, names in found.items()
+    )
 
 
-def _signature(function) -> str:
-    """The signature as a call shows it, without annotations; fractions in short."""
-    signature = inspect.signature(function)
-    empty = inspect.Parameter.empty
-    bare = [p.replace(annotation=empty) for p in signature.parameters.values()]
-    text = str(signature.replace(parameters=bare, return_annotation=empty))
-    return re.sub(r"\d\.\d{7,}", lambda ops: str(Fraction(ops[0]).limit_denominator(99)), text)
+def readme(text: str) -> str:
+    """The README with what lies between its marks written anew."""
+    for mark, write in (("facts", facts_list), ("functions", families)):
+        marks = re.compile(rf"(<!-- {mark} -->\n).*(<!-- end of {mark} -->)", re.DOTALL)
+        text = marks.sub(lambda ops, write=write: ops[1] + write() + ops[2], text)
+    return text
 
 
 NAMES_HEAD = """# Names
@@ -73,16 +73,19 @@ def _call(name: str, parameters) -> str:
     return f"{name}({given})" if given else name
 
 
+def texts() -> dict[Path, str]:
+    """The files, and what should be in them."""
+    return {README: readme(README.read_text()), NAMES: names_table()}
+
+
 def main() -> int:
     """Writes or checks what is generated."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
-    readme = MARKS.sub(lambda ops: ops[1] + functions_table() + ops[2], README.read_text())
-    texts = {README: readme, NAMES: names_table()}
     if check:
-        return int(any(path.read_text() != text for path, text in texts.items()))
-    for path, text in texts.items():
+        return int(any(path.read_text() != text for path, text in texts().items()))
+    for path, text in texts().items():
         path.write_text(text)
     return 0
 

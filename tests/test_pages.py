@@ -17,9 +17,10 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 CHINESE = sorted((DOCS / "zh").glob("*.md"))
-ENGLISH = [p for room in ("tutorial", "how_to", "explanation") for p in (DOCS / room).glob("*.md")]
-PAGES = sorted(ENGLISH)
-WRITTEN = [*PAGES, *CHINESE, *DOCS.glob("scope.md")]
+ROOMS = "start", "tutorial", "how_to", "explanation"
+ENGLISH = [page for room in ROOMS for page in (DOCS / room).glob("*.md")]
+PAGES = [DOCS.parent / "README.md", DOCS / "index.md", *sorted(ENGLISH)]
+WRITTEN = [*PAGES, *CHINESE, DOCS / "scope.md"]
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")

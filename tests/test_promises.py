@@ -127,12 +127,25 @@ def test_the_docstring_counts_what_is_misrounded_in_sixteen_bits(entry):
     assert (int(counted[1]) if counted else 0) == found
 
 
-def test_the_page_is_what_was_measured():
-    """Loaded by its path, for the tests have a module of the same name."""
-    spec = importlib.util.spec_from_file_location("page", DOCS / "accuracy.py")
+def script(name: str):
+    """A script of docs/, loaded by its path, for the tests have modules of the same names."""
+    spec = importlib.util.spec_from_file_location(f"script_{name}", DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.PAGE.read_text() == module.page(), "run python docs/accuracy.py --render"
+    return module
+
+
+def test_the_page_is_what_was_measured():
+    page = script("accuracy")
+    assert page.PAGE.read_text() == page.page(), "run python docs/accuracy.py --render"
+
+
+def test_the_readme_is_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    tables = script("tables")
+    for path, text in tables.texts().items():
+        assert path.read_text() == text, "run python docs/tables.py"
+    assert script("facts").means() in (DOCS / "speed.md").read_text(), "run python docs/speed.py"
 
 
 @ENTRIES
