@@ -3,7 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ from .tracing.programs import Program, Site
 from .tracing.recognition import Match, match, values_of
 from .tracing.running import run, trace
 from .tracing.sites import numbers, slopes_of
+
+__all__ = ["Adopted", "AdoptedFunction", "Sites", "adopt"]
 
 # Of no grid: what agrees there, value and slope, is the activation and no piece of something else.
 _POINTS = np.random.default_rng(7).normal(0, 3, 61)
@@ -74,6 +76,14 @@ class Sites(tuple[Adopted, ...]):
         return "\n".join(lines)
 
 
+class AdoptedFunction(Protocol):
+    """A function whose activations ours compute; `sites` tells of the same arguments which."""
+
+    sites: Callable[..., Sites]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
 def _written(site: Adopted) -> str:
     given = ", ".join(f"{name}={value:.6g}" for name, value in _numbers_of(site))
     return f"{site.activation}({given})" if given else site.activation
@@ -89,7 +99,7 @@ def adopt(
     backward: str = "exact",
     bits: int = 2,
     exchange: Mapping[str, Callable[[Array], Array]] | None = None,
-) -> Callable[..., Any]:
+) -> AdoptedFunction:
     """The same function, in which jaxact computes the activations, wherever they are called.
 
     The function is traced, its activations are found as reports find them, and it runs with ours in
@@ -146,8 +156,9 @@ def adopt(
         program, *_ = _traced(fn, args, kwargs)
         return Sites(record for record, _ in _decided(program, choice).values())
 
-    adopted.sites = sites  # type: ignore[attr-defined]
-    return adopted
+    found: Any = adopted
+    found.sites = sites
+    return found
 
 
 # --- Tracing -------------------------------------------------------------------------------------

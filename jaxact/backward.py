@@ -22,6 +22,8 @@ from ._levels import fit
 from ._plain import not_plain
 from .names import Named
 
+__all__ = ["few_bit", "lean"]
+
 
 def lean(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, whose slope is computed from its output.

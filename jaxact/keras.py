@@ -14,6 +14,8 @@ from keras.saving import register_keras_serializable  # pyright: ignore[reportMi
 from ._catalog import CATALOG
 from .names import Named
 
+__all__: list[str] = []  # what it registers is found by Keras
+
 PACKAGE = "jaxact"  # what saved models call an activation begins with this
 
 for _entry in CATALOG.values():

@@ -16,6 +16,8 @@ from jax.typing import ArrayLike
 from ._arguments import wrong_type
 from ._catalog import CATALOG, Entry
 
+__all__ = ["Named", "get"]
+
 Meaning = tuple[str, Mapping[str, Any]]  # the name of ours, and the parameters meant
 
 

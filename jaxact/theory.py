@@ -28,6 +28,17 @@ from ._domains import Domain, Finite, NotNegative, Positive, checked, refusal
 from ._expectations import expectations
 from ._jax import Tracer
 
+__all__ = [
+    "CriticalPoint",
+    "FixedPoint",
+    "MeanField",
+    "Moments",
+    "edge_of_chaos",
+    "gain",
+    "initializer",
+    "moments",
+]
+
 
 class Moments(NamedTuple):
     """Expectations over a normal input x.

@@ -4,20 +4,41 @@ Reports on models as they are: modules of NNX, bound modules of Linen, and pure 
 flax; tables need rich, and plots matplotlib.
 """
 
-from ._html import save_html as save_html
-from .advice import Advice as Advice, advise as advise
+from ._html import save_html
+from .advice import Advice, advise
 from .gradients import (
-    GradientReport as GradientReport,
-    LayerGradient as LayerGradient,
-    Signal as Signal,
-    gradient_report as gradient_report,
+    GradientReport,
+    LayerGradient,
+    Signal,
+    gradient_report,
 )
-from .monitor import Record as Record, monitor as monitor, recorded as recorded
-from .rows import Choices as Choices, Rows as Rows
+from .monitor import Record, monitor, recorded
+from .rows import Choices, Rows
 from .units import (
-    LayerUnits as LayerUnits,
-    UnitReport as UnitReport,
-    unit_report as unit_report,
-    with_units as with_units,
+    LayerUnits,
+    UnitReport,
+    unit_report,
+    with_units,
 )
-from .width import WidthReport as WidthReport, width_report as width_report
+from .width import WidthReport, width_report
+
+__all__ = [
+    "Advice",
+    "Choices",
+    "GradientReport",
+    "LayerGradient",
+    "LayerUnits",
+    "Record",
+    "Rows",
+    "Signal",
+    "UnitReport",
+    "WidthReport",
+    "advise",
+    "gradient_report",
+    "monitor",
+    "recorded",
+    "save_html",
+    "unit_report",
+    "width_report",
+    "with_units",
+]

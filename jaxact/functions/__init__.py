@@ -1,133 +1,240 @@
 """The activation functions, a family to a file."""
 
 from .algebraic_rectifiers import (
-    sparse_plus as sparse_plus,
-    squareplus as squareplus,
+    sparse_plus,
+    squareplus,
 )
 from .bounded_gates import (
-    clamped_swiglu as clamped_swiglu,
-    situ_glu as situ_glu,
-    swiglu_step as swiglu_step,
+    clamped_swiglu,
+    situ_glu,
+    swiglu_step,
 )
-from .dynamic_relu import dynamic_relu as dynamic_relu
+from .dynamic_relu import dynamic_relu
 from .exponentials import (
-    celu as celu,
-    elish as elish,
-    elu as elu,
-    exponential as exponential,
-    hard_elish as hard_elish,
-    selu as selu,
+    celu,
+    elish,
+    elu,
+    exponential,
+    hard_elish,
+    selu,
 )
 from .gates import (
-    bilinear as bilinear,
-    geglu as geglu,
-    glu as glu,
-    qgeglu as qgeglu,
-    reglu as reglu,
-    sreglu as sreglu,
-    swiglu as swiglu,
+    bilinear,
+    geglu,
+    glu,
+    qgeglu,
+    reglu,
+    sreglu,
+    swiglu,
 )
 from .hard_sigmoids import (
-    hard_sigmoid as hard_sigmoid,
-    hard_tanh as hard_tanh,
-    sparse_sigmoid as sparse_sigmoid,
+    hard_sigmoid,
+    hard_tanh,
+    sparse_sigmoid,
 )
-from .identity import identity as identity
-from .inverse_roots import bent_identity as bent_identity, isrlu as isrlu, isru as isru
-from .jumps import jump_relu as jump_relu, jump_step as jump_step
+from .identity import identity
+from .inverse_roots import bent_identity, isrlu, isru
+from .jumps import jump_relu, jump_step
 from .learned_exponentials import (
-    pelu as pelu,
-    xielu as xielu,
+    pelu,
+    xielu,
 )
-from .maxout import maxout as maxout
-from .normalization import standardize as standardize
-from .normalization_free import derf as derf, dyt as dyt
-from .periodic import sine as sine, snake as snake, snake_beta as snake_beta
-from .piecewise_linear import apl as apl, srelu as srelu
+from .maxout import maxout
+from .normalization import standardize
+from .normalization_free import derf, dyt
+from .periodic import sine, snake, snake_beta
+from .piecewise_linear import apl, srelu
 from .quadratic_rectifiers import (
-    smelu as smelu,
-    squared_relu as squared_relu,
-    star_relu as star_relu,
+    smelu,
+    squared_relu,
+    star_relu,
 )
-from .rational import rational as rational
+from .rational import rational
 from .rectifiers import (
-    clipped_relu as clipped_relu,
-    leaky_relu as leaky_relu,
-    prelu as prelu,
-    relu as relu,
-    relu6 as relu6,
-    rrelu as rrelu,
-    threshold as threshold,
-    thresholded_relu as thresholded_relu,
+    clipped_relu,
+    leaky_relu,
+    prelu,
+    relu,
+    relu6,
+    rrelu,
+    threshold,
+    thresholded_relu,
 )
 from .self_gated_algebraic import (
-    dish as dish,
-    hard_mish as hard_mish,
-    hard_silu as hard_silu,
-    hard_swish as hard_swish,
+    dish,
+    hard_mish,
+    hard_silu,
+    hard_swish,
 )
 from .self_gated_composite import (
-    logish as logish,
-    phish as phish,
-    serf as serf,
-    smish as smish,
+    logish,
+    phish,
+    serf,
+    smish,
 )
 from .self_gated_logistic import (
-    acon_c as acon_c,
-    quick_gelu as quick_gelu,
-    silu as silu,
-    swish as swish,
+    acon_c,
+    quick_gelu,
+    silu,
+    swish,
 )
 from .self_gated_normal import (
-    clipped_gelu as clipped_gelu,
-    gelu as gelu,
+    clipped_gelu,
+    gelu,
 )
 from .self_gated_powers import (
-    aria2 as aria2,
-    beta_mish as beta_mish,
+    aria2,
+    beta_mish,
 )
 from .self_gated_tanh import (
-    lisht as lisht,
-    mila as mila,
-    mish as mish,
-    tanhexp as tanhexp,
-    telu as telu,
+    lisht,
+    mila,
+    mish,
+    tanhexp,
+    telu,
 )
 from .shrinkage import (
-    hard_shrink as hard_shrink,
-    soft_shrink as soft_shrink,
-    tanh_shrink as tanh_shrink,
+    hard_shrink,
+    soft_shrink,
+    tanh_shrink,
 )
 from .sigmoids import (
-    laplace as laplace,
-    sigmoid as sigmoid,
-    soft_clipping as soft_clipping,
-    soft_sign as soft_sign,
-    tanh as tanh,
+    laplace,
+    sigmoid,
+    soft_clipping,
+    soft_sign,
+    tanh,
 )
-from .signed_rectifiers import brelu as brelu, crelu as crelu
+from .signed_rectifiers import brelu, crelu
 from .simplex import (
-    log_softmax as log_softmax,
-    logmeanexp as logmeanexp,
-    logsumexp as logsumexp,
-    one_hot as one_hot,
-    softmax as softmax,
-    softmin as softmin,
+    log_softmax,
+    logmeanexp,
+    logsumexp,
+    one_hot,
+    softmax,
+    softmin,
 )
-from .simplex_samples import gumbel_softmax as gumbel_softmax
-from .soft_cap import soft_cap as soft_cap
-from .soft_exponential import soft_exponential as soft_exponential
+from .simplex_samples import gumbel_softmax
+from .soft_cap import soft_cap
+from .soft_exponential import soft_exponential
 from .soft_rectifiers import (
-    log1mexp as log1mexp,
-    log_cosh as log_cosh,
-    log_sigmoid as log_sigmoid,
-    softplus as softplus,
-    sqrt_softplus as sqrt_softplus,
+    log1mexp,
+    log_cosh,
+    log_sigmoid,
+    softplus,
+    sqrt_softplus,
 )
-from .sparse_features import gaussian_top_k as gaussian_top_k, k_winners as k_winners
-from .sparse_simplex import entmax as entmax, hardmax as hardmax, sparsemax as sparsemax
+from .sparse_features import gaussian_top_k, k_winners
+from .sparse_simplex import entmax, hardmax, sparsemax
 from .tanh_variants import (
-    penalized_tanh as penalized_tanh,
-    scaled_tanh as scaled_tanh,
-    sqnl as sqnl,
+    penalized_tanh,
+    scaled_tanh,
+    sqnl,
 )
+
+__all__ = [
+    "acon_c",
+    "apl",
+    "aria2",
+    "bent_identity",
+    "beta_mish",
+    "bilinear",
+    "brelu",
+    "celu",
+    "clamped_swiglu",
+    "clipped_gelu",
+    "clipped_relu",
+    "crelu",
+    "derf",
+    "dish",
+    "dynamic_relu",
+    "dyt",
+    "elish",
+    "elu",
+    "entmax",
+    "exponential",
+    "gaussian_top_k",
+    "geglu",
+    "gelu",
+    "glu",
+    "gumbel_softmax",
+    "hard_elish",
+    "hard_mish",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "hardmax",
+    "identity",
+    "isrlu",
+    "isru",
+    "jump_relu",
+    "jump_step",
+    "k_winners",
+    "laplace",
+    "leaky_relu",
+    "lisht",
+    "log1mexp",
+    "log_cosh",
+    "log_sigmoid",
+    "log_softmax",
+    "logish",
+    "logmeanexp",
+    "logsumexp",
+    "maxout",
+    "mila",
+    "mish",
+    "one_hot",
+    "pelu",
+    "penalized_tanh",
+    "phish",
+    "prelu",
+    "qgeglu",
+    "quick_gelu",
+    "rational",
+    "reglu",
+    "relu",
+    "relu6",
+    "rrelu",
+    "scaled_tanh",
+    "selu",
+    "serf",
+    "sigmoid",
+    "silu",
+    "sine",
+    "situ_glu",
+    "smelu",
+    "smish",
+    "snake",
+    "snake_beta",
+    "soft_cap",
+    "soft_clipping",
+    "soft_exponential",
+    "soft_shrink",
+    "soft_sign",
+    "softmax",
+    "softmin",
+    "softplus",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "sqnl",
+    "sqrt_softplus",
+    "squared_relu",
+    "squareplus",
+    "sreglu",
+    "srelu",
+    "standardize",
+    "star_relu",
+    "swiglu",
+    "swiglu_step",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "tanhexp",
+    "telu",
+    "threshold",
+    "thresholded_relu",
+    "xielu",
+]

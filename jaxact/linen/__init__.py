@@ -4,13 +4,36 @@ They hold parameters and randomness only; the mathematics is in `jaxact`. Annota
 option may be: anything else is a TypeError or a ValueError that names the module and the option.
 """
 
-from .dense import GatedLinear as GatedLinear, Maxout as Maxout
-from .exponentials import PELU as PELU, XIELU as XIELU
-from .input_dependent import DynamicReLU as DynamicReLU, FReLU as FReLU
-from .jumps import JumpReLU as JumpReLU
-from .normalization import Derf as Derf, DyT as DyT
-from .periodic import Sine as Sine, Snake as Snake, SnakeBeta as SnakeBeta
-from .randomised import RReLU as RReLU
-from .rational import Rational as Rational
-from .rectifiers import APL as APL, PReLU as PReLU, SReLU as SReLU, StarReLU as StarReLU
-from .self_gated import ACON as ACON, Swish as Swish
+from .dense import GatedLinear, Maxout
+from .exponentials import PELU, XIELU
+from .input_dependent import DynamicReLU, FReLU
+from .jumps import JumpReLU
+from .normalization import Derf, DyT
+from .periodic import Sine, Snake, SnakeBeta
+from .randomised import RReLU
+from .rational import Rational
+from .rectifiers import APL, PReLU, SReLU, StarReLU
+from .self_gated import ACON, Swish
+
+__all__ = [
+    "ACON",
+    "APL",
+    "PELU",
+    "XIELU",
+    "Derf",
+    "DyT",
+    "DynamicReLU",
+    "FReLU",
+    "GatedLinear",
+    "JumpReLU",
+    "Maxout",
+    "PReLU",
+    "RReLU",
+    "Rational",
+    "SReLU",
+    "Sine",
+    "Snake",
+    "SnakeBeta",
+    "StarReLU",
+    "Swish",
+]

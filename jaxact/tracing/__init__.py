@@ -4,3 +4,5 @@
 `recognition` knows by their values, and `running` runs it. Diagnostics read there, and nothing here
 knows of them.
 """
+
+__all__: list[str] = []  # nothing here is public
