@@ -12,7 +12,6 @@ it is installed, on the CPU. Values of what jax.nn has are measured at all float
 import argparse
 import csv
 import functools
-import itertools
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -147,52 +146,62 @@ def _place(row: Row) -> tuple:
 # --- The page --------------------------------------------------------------------------------
 
 INTRODUCTION = """\
-# Accuracy, as measured
+# Accuracy
 
-Written by `python docs/accuracy.py`, from the results in `docs/accuracy/`: do not edit.
+How far each elementwise function is from its exact mathematical result, on a CPU, beside jax.nn.
+`python docs/accuracy.py` writes this page from its results: do not edit it. The files
+{files} hold all that was measured, and so does the page of each function, with torch beside it.
 
-The truth is each function's definition in the catalogue, evaluated in ball arithmetic. An error is
-the distance of a result from it in units in the last place (ULP) of the format at the exact number;
-∞ stands for a result that is NaN or infinite where the truth is a number. Columns of a library:
+Errors are in units in the last place ([ULP](start/glossary.md#ulp)), given as value / slope /
+curvature. Each is the worst over all settings that were measured, for jax.nn over those it has. At
+most 0.5 means correctly rounded; ∞ means NaN or infinity where the true result is finite. Colours
+mark the size: <span class="ulp0">at most 1</span>, <span class="ulp1">10</span>,
+<span class="ulp2">1000</span>, <span class="ulp3">more: digits are lost</span>.
 
-- **ULP**: the worst error away from the roots of the derivative, and for jaxact the input **at**
-  which it occurs;
-- **misrounded**: how many results are not the nearest number of the format;
-- **root**: the worst error within 1/8 of a root of the derivative, in eps times the largest
-  magnitude that the derivative has there. (A value is exact to the last place beside its own root.)
+The exact result is the definition of the function, evaluated in
+[ball arithmetic](start/glossary.md#ball-arithmetic). Four things are not counted here:
 
-Errors below 2^-12 are given as 0. Inputs and results that are subnormal do not count: XLA's CPU
-backend takes them for zero. Points where a derivative jumps do not count in that derivative: see
-[kinks](kinks.md). A blank is a function that the library does not have, with these parameters or in
-this order.
+- inputs within 1/8 of a root of the derivative: the file has their errors as `near_root`, in eps of
+  the largest derivative nearby;
+- subnormal inputs and results, which XLA on a CPU replaces by zero: `subnormal` in the file;
+- points where a derivative jumps: see [kinks](kinks.md);
+- errors below 2^-12 ULP, which are given as 0.
+
+Functions of rows, such as `softmax`, are on [a page of their own](rows.md).
 """
 HEADINGS = {
+    ("float32", "sample"): f"float32, a stratified sample of at least {10**6:,} inputs",
+    ("float32", "all"): "float32, values at all 2^32 inputs",
     ("bfloat16", "all"): "bfloat16, all inputs",
     ("float16", "all"): "float16, all inputs",
-    ("float32", "all"): "float32, values at all inputs",
-    ("float32", "sample"): f"float32, a stratified sample of {10**6:,} inputs or more",
-    ("float64", "sample"): f"float64, a stratified sample of {10**4:,} inputs or more",
+    ("float64", "sample"): f"float64, a stratified sample of at least {10**4:,} inputs",
 }
 LIBRARIES = ("jaxact", "jax.nn", "torch")
+DECADES = (1.0, 10.0, 1000.0)  # where colours change
 
 
 def page() -> str:
     """The page, from the results of all devices."""
-    text = INTRODUCTION
-    for path in sorted(RESULTS.glob("*.csv")):
+    files = sorted(RESULTS.glob("*.csv"))
+    named = ", ".join(f"[{path.name}](accuracy/{path.name})" for path in files)
+    text = INTRODUCTION.format(files=named)
+    for path in files:
         rows = read(path)
         used = sorted({f"{row.library} {row.version}" for row in rows})
         text += f"\n## {path.stem}\n\nMeasured: {', '.join(used)}.\n\n{_summary(rows)}"
         for (dtype, inputs), heading in HEADINGS.items():
             chosen = [row for row in rows if (row.dtype, row.inputs) == (dtype, inputs)]
-            text += f"\n### {heading}\n\n{_table(chosen)}" if chosen else ""
+            text += f"\n### {heading}\n\n{_tables(chosen)}" if chosen else ""
     return text
 
 
 def _summary(rows: list[Row]) -> str:
     """How many rows of each library are as exact as jaxact means to be."""
-    text = "Rows within 0.501 ULP in 16 bits, else within 4, 7 and 10 for the three orders:\n\n"
-    text += _line("dtype", *LIBRARIES) + "|---" + "|--:" * len(LIBRARIES) + "|\n"
+    text = (
+        "How many errors are at most 0.501 ULP in 16 bits, and in other formats at most 4 for a "
+        "value, 7 for a slope and 10 for a curvature:\n\n"
+    )
+    text += _line("format", *LIBRARIES) + "|---" + "|--:" * len(LIBRARIES) + "|\n"
     for dtype in dict.fromkeys(dtype for dtype, _ in HEADINGS):
         cells = []
         for library in LIBRARIES:
@@ -206,36 +215,45 @@ def _bound(row: Row) -> float:
     return 0.501 if "16" in row.dtype else {"value": 4, "slope": 7, "curvature": 10}[row.order]
 
 
-def _table(rows: list[Row]) -> str:
-    lines: dict[tuple, dict[str, Row]] = {}
+def _tables(rows: list[Row]) -> str:
+    """The functions that jax.nn has too, and behind a click the others: a row for each."""
+    worst: dict[str, dict[tuple[str, str], float]] = {}
     for row in rows:
-        lines.setdefault((row.function, row.parameters, row.order), {})[row.library] = row
-    libraries = [name for name in LIBRARIES if any(row.library == name for row in rows)]
-    heads = [f"{name} {figure}" for name in libraries for figure in _FIGURES]
-    heads.insert(1, "at")
-    text = _line("function", "order", *heads) + "|---|---" + "|--:" * len(heads) + "|\n"
-    for (function, parameters, order), by_library in lines.items():
-        cells = [_cells(by_library.get(name)) for name in libraries]
-        own = by_library["jaxact"]
-        cells[0].insert(1, f"{own.at:.6g}" if own.ulp > RESOLUTION else "")
-        text += _line(f"`{function}({parameters})`", order, *itertools.chain(*cells))
+        found = worst.setdefault(row.function, {})
+        case = row.library, row.order
+        found[case] = max(found.get(case, 0.0), row.ulp)
+    shared = [name for name, of in worst.items() if ("jax.nn", "value") in of]
+    others = [name for name in worst if name not in shared]
+    text = _table(worst, shared, ("jaxact", "jax.nn"))
+    if others:
+        text += (
+            f"\n<details><summary>{len(others)} functions that jax.nn does not have</summary>\n\n"
+        )
+        text += _table(worst, others, ("jaxact",)) + "\n</details>\n"
     return text
 
 
-_FIGURES = ("ULP", "misrounded", "root")
+def _table(worst: Mapping[str, Mapping], names: list[str], libraries: tuple[str, ...]) -> str:
+    text = _line("function", *libraries) + "|---" * (1 + len(libraries)) + "|\n"
+    for name in names:
+        cells = (
+            " / ".join(_coloured(worst[name][lib, o]) for o in ORDERS if (lib, o) in worst[name])
+            for lib in libraries
+        )
+        text += _line(f"[{name}](activations/{name}.md#accuracy)", *cells)
+    return text
 
 
-def _cells(row: Row | None) -> list[str]:
-    if row is None:
-        return [""] * len(_FIGURES)
-    root = _number(row.near_root) if row.near_root else ""
-    return [_number(row.ulp), f"{row.misrounded:,}", root]
+def _coloured(error: float) -> str:
+    decade = sum(error > limit for limit in DECADES)
+    return f'<span class="ulp{decade}">{number(error)}</span>'
 
 
-def _number(value: float) -> str:
-    if not np.isfinite(value):
+def number(error: float) -> str:
+    """An error to read."""
+    if not np.isfinite(error):
         return "∞"
-    return "0" if value < RESOLUTION else f"{value:.3g}" if value < 1000 else f"{value:.0e}"
+    return "0" if error < RESOLUTION else f"{error:.3g}" if error < 1000 else f"{error:.0e}"
 
 
 def _line(*cells: str) -> str:

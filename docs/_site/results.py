@@ -33,6 +33,17 @@ def accuracy(entry: Entry, setting: dict[str, Any]) -> dict[str, dict[str, dict[
     return found
 
 
+def settings(entry: Entry) -> dict[str, dict[tuple[str, str], dict[str, dict[str, str]]]]:
+    """All that was measured of one activation: by setting, then format and order, then library."""
+    found: dict[str, dict[tuple[str, str], dict[str, dict[str, str]]]] = {}
+    for row in accuracy_rows():
+        if row["function"] == entry.name:
+            if (row["dtype"], row["inputs"]) != ("float32", "all"):
+                cases = found.setdefault(row["parameters"], {})
+                cases.setdefault((row["dtype"], row["order"]), {})[row["library"]] = row
+    return found
+
+
 @functools.cache
 def benchmark_rows(command: str) -> list[dict[str, Any]]:
     """The rows of a benchmark that are committed, each with the device it was measured on."""
