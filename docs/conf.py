@@ -21,6 +21,8 @@ extensions = [
     "_site.gallery",
     "_site.icons",
     "_site.mathml",
+    "_site.outward",
+    "_site.chinese",
 ]
 exclude_patterns = ["_site", "activations/_numbers.md"]
 
@@ -40,6 +42,7 @@ html_theme = "sphinx_book_theme"
 html_title = "jaxact"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["tables.js"]
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False

@@ -18,7 +18,7 @@ import pytest
 from test_site import CATALOG, Page, built, pages
 
 pytestmark = [pytest.mark.special(needs="browser"), pytest.mark.xdist_group("site")]
-PHONE = {"width": 390, "height": 844}
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 DRAWN = [e for e in CATALOG.values() if e.kind in ("elementwise", "random")]
 
 
@@ -60,13 +60,22 @@ def open_page(tab, site, name):
     tab.goto((site / path).as_uri() + (f"#{place}" if place else ""))
 
 
-def test_every_page_loads_without_complaint_and_fits_a_phone(site, tab):
-    tab.set_viewport_size(PHONE)
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_page_loads_without_complaint_and_fits(site, tab, size):
+    tab.set_viewport_size(size)
     for path in pages(site):
         open_page(tab, site, path.relative_to(site))
         assert not tab.complaints, f"{path}: {tab.complaints}"
         width = tab.evaluate("document.documentElement.scrollWidth")
-        assert width <= PHONE["width"], f"{path} is {width} wide"
+        assert width <= size["width"], f"{path} is {width} wide"
+        tab.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+        tab.wait_for_timeout(50)  # for what was opened to be fitted
+        assert not tab.evaluate(WIDE), path
+
+
+WIDE = """[...document.querySelectorAll(".bd-article :is(table, img, svg)")].filter(
+    part => part.getBoundingClientRect().width > part.closest(".bd-article").clientWidth + 1
+).map(part => part.outerHTML.slice(0, 200))"""
 
 
 def shown(tab):
@@ -90,6 +99,46 @@ def test_the_gallery_finds_by_alias_and_by_paper(site, tab, words, name):
     tab.locator(".finder input").fill(words)
     assert name in shown(tab)
     assert len(shown(tab)) < len(everything) / 4
+
+
+@pytest.mark.parametrize(
+    ("words", "first"), [("nn.GELU", "gelu"), ("torch.nn.Mish", "mish"), ("relu", "relu")]
+)
+def test_the_gallery_shows_the_best_answer_first(site, tab, words, first):
+    open_page(tab, site, "activations/index.html")
+    tab.locator(".finder input").fill(words)
+    assert shown(tab)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("choose", "Choose an activation"),
+        ("install", "Install"),
+        ("dying", "Choose an activation"),
+        ("激活", "激活层：原笔记"),
+        ("死神经元", "激活层：原笔记"),
+        ("梯度截断", "2. 四种疗法，以及漏掉的一种"),
+    ],
+)
+def test_the_gallery_finds_pages(site, tab, words, first):
+    open_page(tab, site, "activations/index.html")
+    tab.locator(".finder input").fill(words)
+    assert tab.locator(".pages li:visible").all_inner_texts()[0] == first
+
+
+def test_bounded_finds_what_is_bounded(site, tab):
+    open_page(tab, site, "activations/index.html")
+    tab.locator(".finder input").fill("bounded")
+    assert {"sigmoid", "tanh", "relu6"} <= set(shown(tab))
+    assert not {"relu", "gelu", "elu"} & set(shown(tab))
+
+
+def test_the_gallery_is_ordered_by_use_and_on_request_by_name(site, tab):
+    open_page(tab, site, "activations/index.html")
+    assert shown(tab)[:2] == ["relu", "gelu"]
+    tab.locator(".order select").select_option("name")
+    assert shown(tab) == sorted(shown(tab))
 
 
 def test_the_front_page_finds_too(site, tab):

@@ -43,11 +43,20 @@ class Page(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.fetched, self.links, self.names = [], [], set()
+        self.language, self.headings, self.unspoken = None, [], []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.names.add(given.get("id"))
+        if tag == "html":
+            self.language = given.get("lang")
+        if tag == "article":
+            self.headings = []  # what the theme has before it is for print
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "img" and not given.get("alt"):
+            self.unspoken.append(given.get("src"))
         if tag in FETCHED and given.get(FETCHED[tag]) and given.get("rel") not in ("next", "prev"):
             self.fetched.append(given[FETCHED[tag]])
         if tag == "a" and given.get("href"):
@@ -81,6 +90,31 @@ def test_every_link_leads_somewhere(site):
             assert target.exists(), f"{path}: {link}"
             if url.fragment and target in found and target.stem != "compare":
                 assert unquote(url.fragment) in found[target].names, f"{path}: {link}"
+
+
+def test_every_page_says_its_language_its_pictures_and_its_headings(site):
+    for path, page in pages(site).items():
+        if path.stem in ("genindex", "py-modindex", "search"):
+            continue
+        assert page.language == ("zh-Hans" if path.parent.name == "zh" else "en"), path
+        assert not page.unspoken, path
+        assert page.headings.count(1) == 1, path
+        steps = np.diff(page.headings)
+        assert max(steps, default=0) <= 1, f"{path}: a heading skips a level"
+
+
+def test_a_chapter_leads_to_its_other_language(site):
+    for room, other in (("tutorial", "zh"), ("zh", "tutorial")):
+        for path in (site / room).glob("*.html"):
+            assert f"../{other}/{path.name}" in Page(path).links, path
+
+
+def test_papers_are_linked(site):
+    outward = {link for page in pages(site).values() for link in page.links if "://" in link}
+    assert all(link.startswith("https://") for link in outward)
+    papers = [link for link in outward if link.startswith("https://arxiv.org/")]
+    assert len(papers) > 50
+    assert all(re.fullmatch(r"https://arxiv\.org/abs/\d{4}\.\d{4,5}", link) for link in papers)
 
 
 def test_a_page_weighs_less_than_a_megabyte(site):

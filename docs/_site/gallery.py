@@ -9,6 +9,8 @@ from jaxact import CATALOG
 
 from . import front, pages
 
+ROOMS = "start/", "how_to/", "tutorial/", "explanation/", "zh/", ""
+
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Writes the pages before Sphinx reads them, and the script after it has written."""
@@ -23,7 +25,10 @@ def _write(app: Sphinx) -> None:
     folder.mkdir()
     for subject in subjects:
         (folder / f"{subject.name}.md").write_text(pages.page(subject), encoding="utf-8")
-    (folder / "index.md").write_text(pages.overview(subjects), encoding="utf-8")
+    written = [path for room in ROOMS for path in sorted(Path(app.srcdir).glob(f"{room}*.md"))]
+    others = [pages.found(path, Path(app.srcdir)) for path in written if path.stem != "changelog"]
+    others = [page for page in others if page.words or not page.address.endswith("index.html")]
+    (folder / "index.md").write_text(pages.overview(subjects, others), encoding="utf-8")
     (folder / "compare.md").write_text(pages.COMPARE, encoding="utf-8")
     (folder / "_numbers.md").write_text(front.numbers(), encoding="utf-8")
     script = Path(app.outdir) / "_static" / "activations.js"

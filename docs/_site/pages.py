@@ -4,10 +4,12 @@ import functools
 import inspect
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ import numpy as np
 import jaxact
 from jaxact import Entry
 
-from . import results
+from . import outward, results
 from .curves import ORDERS, Window, derivatives, figure, of_one_array, thumbnail, window
 from .expressions import evaluate
 from .formulas import Formulas, formulas
@@ -24,6 +26,8 @@ from .javascript import javascript
 from .latex import abbreviations, latex, symbol
 from .shape import Shape, shape
 
+NOTHING = 2.0**-12  # in ULP: what is less, the truth is not known to
+COMMON = 3  # libraries of five that have a function in common use
 KINDS = {
     "elementwise": "elementwise",
     "random": "random",
@@ -68,6 +72,20 @@ class Subject:
         """The first line of the docstring."""
         first = (inspect.getdoc(self.entry.function) or self.name).splitlines()[0]
         return first.rstrip(".")
+
+    @property
+    def libraries(self) -> set[str]:
+        """The vocabularies that have it: jax, torch, keras, onnx, hf."""
+        found = {spelling.partition(":")[0] for spelling in self.entry.elsewhere}
+        return found | ({"jax"} if hasattr(jax.nn, self.name) else set())
+
+    @property
+    def use(self) -> tuple:
+        """What the gallery sorts by: first what most libraries and models have, then by family."""
+        entry, count = self.entry, len(self.libraries)
+        if count < COMMON:
+            return 1, entry.family, self.name
+        return 0, -count, -len(entry.users), -len(entry.elsewhere), self.name
 
     @functools.cached_property
     def learnable(self) -> list[str]:
@@ -206,7 +224,7 @@ def _facts(s: Subject) -> str:
         "pseudo-derivative, not that of the function": f"by {pseudo}" if pseudo else "",
         "used by": escape(", ".join(s.entry.users)),
         "family": f"{s.entry.family.replace('_', ' ')}, {KINDS[s.entry.kind]}",
-        "source": escape(s.entry.source),
+        "source": outward.html(s.entry.source),
     }
     rows = "".join(
         f"<div><dt>{name}</dt><dd>{text}</dd></div>"
@@ -238,14 +256,32 @@ def _accuracy(s: Subject) -> str:
         return ""
     libraries = [n for n in results.LIBRARIES if any(n in of for of in found.values())]
     text = (
-        "## Accuracy\n\nThe worst error of value / slope / curvature that was measured, in units "
+        "## Accuracy\n\nThe worst errors of value / slope / curvature that were measured, in "
+        "[ULP](../start/glossary.md#ulp). [How they were measured](../accuracy.md).\n\n"
+        f"| format | {' | '.join(libraries)} |\n|---|{'--:|' * len(libraries)}\n"
     )
-    text += "in the last place ([how](../accuracy.md)).\n\n"
-    text += f"| format | {' | '.join(libraries)} |\n|---|{'--:|' * len(libraries)}\n"
     for dtype in ("bfloat16", "float16", "float32", "float64"):
         cells = [_errors(found.get(dtype, {}).get(name, {})) for name in libraries]
         text += f"| {dtype} | {' | '.join(cells)} |\n"
-    return text
+    details = "".join(_setting(*of) for of in results.settings(s.entry).items())
+    return text + (
+        "\n<details><summary>Every setting, and where the worst errors are</summary>\n\n"
+        f"{details}</details>\n"
+    )
+
+
+def _setting(label: str, cases: Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]]) -> str:
+    """What was measured with one setting: a row for each format and order."""
+    others = [n for n in results.LIBRARIES[1:] if any(n in of for of in cases.values())]
+    text = f"With `{label}`:\n\n" if label else ""
+    text += f"| format | order | {' | '.join(['jaxact', 'at x =', *others])} |\n"
+    text += f"|---|---|--:|--:|{'--:|' * len(others)}\n"
+    for (dtype, order), of in cases.items():
+        own = of["jaxact"]
+        at = number(float(own["at"])) if float(own["ulp"]) >= NOTHING else ""
+        cells = [_ulp(float(of[n]["ulp"])) if n in of else "" for n in others]
+        text += f"| {' | '.join([dtype, order, _ulp(float(own['ulp'])), at, *cells])} |\n"
+    return text + "\n"
 
 
 def _errors(orders: Mapping[str, str]) -> str:
@@ -257,7 +293,7 @@ def _errors(orders: Mapping[str, str]) -> str:
 def _ulp(error: float) -> str:
     if not math.isfinite(error):
         return "∞"
-    return "0" if error < 2**-12 else f"{error:.3g}" if error < 1000 else f"{error:.0e}"
+    return "0" if error < NOTHING else f"{error:.3g}" if error < 1000 else f"{error:.0e}"
 
 
 def _costs(s: Subject) -> str:
@@ -283,11 +319,12 @@ def _costs(s: Subject) -> str:
 
 
 def _elsewhere(s: Subject) -> str:
-    names = [f"| jax.nn | `{n}` | |" for n in [s.name, *s.aliases] if hasattr(jax.nn, n)]
+    ours = [name for name in [s.name, *s.aliases] if hasattr(jax.nn, name)]
+    names = [f"| jax.nn | {outward.peer('jax', name)} | |" for name in ours]
     for spelling, meant in s.entry.elsewhere.items():
         library, _, name = spelling.partition(":")
         given = ", ".join(f"`{key}={value!r}`" for key, value in meant.items())
-        names.append(f"| {LIBRARIES[library]} | `{name}` | {given} |")
+        names.append(f"| {LIBRARIES[library]} | {outward.peer(library, name)} | {given} |")
     names += [f"| jaxact | `{alias}` | |" for alias in s.aliases]
     if not names:
         return ""
@@ -320,9 +357,9 @@ def number(x: float) -> str:
 # --- All of them ----------------------------------------------------------------------------------
 
 
-def overview(subjects: Iterable[Subject]) -> str:
-    """The gallery: a card for each, with what it can be found by."""
-    subjects = sorted(subjects, key=lambda s: s.name)
+def overview(subjects: Iterable[Subject], others: Iterable["Found"]) -> str:
+    """The gallery: a card for each, with what it can be found by; and other pages to be found."""
+    subjects = sorted(subjects, key=lambda s: s.use)
     filters = {
         "kind": [(kind, text) for kind, text in KINDS.items()],
         "family": [(f, f.replace("_", " ")) for f in sorted({s.entry.family for s in subjects})],
@@ -342,13 +379,18 @@ def overview(subjects: Iterable[Subject]) -> str:
     cards = "".join(map(_card, subjects))
     return f"""# Activations
 
-Every function of jaxact: its **value** in blue, its **slope** in orange, from −4 to 4, drawn by the
-library. [Two of them side by side](compare.md).
+Every function of jaxact, with its **value** in blue and its **slope** in orange, from −4 to 4.
+First are those that most libraries have, then the others by family. You can also
+[compare two of them](compare.md).
 
 <div class="finder">
-<input type="search" placeholder="name, alias, paper" aria-label="Search" autocomplete="off">
+<input type="search" placeholder="name, property, paper, question" aria-label="Search"
+autocomplete="off">
+<label class="order">order <select><option value="">by use</option>
+<option value="name">A to Z</option><option value="family">by family</option></select></label>
 <details><summary>Filters</summary><div class="filters">{selects}</div></details>
-<output></output>
+<ul class="pages" hidden>{"".join(map(_other, others))}</ul>
+<output aria-live="polite"></output>
 </div>
 <div class="cards">{cards}</div>
 <script src="../_static/gallery.js"></script>
@@ -359,6 +401,38 @@ library. [Two of them side by side](compare.md).
 {chr(10).join(["compare", *(s.name for s in subjects)])}
 ```
 """
+
+
+class Found(NamedTuple):
+    """A page that the gallery's search finds as well.
+
+    Attributes:
+        address: where it is, from the gallery.
+        title: its heading.
+        words: what it is found by besides.
+    """
+
+    address: str
+    title: str
+    words: str
+
+
+def found(page: Path, folder: Path) -> Found:
+    """What a written page is found by: its title, its headings and its keywords."""
+    text = page.read_text(encoding="utf-8")
+    title, *headings = re.findall(r"^#+ (.+)$", CODE.sub("", text), re.MULTILINE)
+    keywords = re.findall(r"^ +keywords: (.+)$", text, re.MULTILINE)
+    address = page.relative_to(folder).with_suffix(".html").as_posix()
+    return Found(f"../{address}", title.replace("`", ""), " ".join([*keywords, *headings]))
+
+
+CODE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+def _other(page: Found) -> str:
+    words = escape(f"{page.title} {page.words}".lower(), quote=True)
+    lang = ' lang="zh-Hans"' if page.address.startswith("../zh/") else ""
+    return f'<li data-search="{words}"{lang}><a href="{page.address}">{escape(page.title)}</a></li>'
 
 
 def _card(s: Subject) -> str:
@@ -373,10 +447,14 @@ def _card(s: Subject) -> str:
         "learned": "yes" if s.learnable else "no",
     }
     data = "".join(f' data-{name}="{value}"' for name, value in facts.items())
-    names = [s.name, *s.aliases, *s.entry.elsewhere, s.entry.source, s.summary]
-    found = escape(" ".join(names).lower(), quote=True)
+    calls = [name.rpartition(":")[2] for name in s.entry.elsewhere]
+    names = escape(" ".join([s.name, *s.aliases, *calls]).lower(), quote=True)
+    bounded = "bounded" if s.shape.bounded == "both" else ""
+    told = [*s.entry.elsewhere, *s.entry.users, s.entry.source, s.summary, s.entry.family, bounded]
+    words = escape(" ".join([*told, s.shape.smoothness, s.shape.monotone]).lower(), quote=True)
     return (
-        f'<a class="activation" href="{s.name}.html"{data} data-search="{found}">'
+        f'<a class="activation" href="{s.name}.html"{data} '
+        f'data-names="{names}" data-search="{names} {words}">'
         f"{thumbnail(s.curves)}<b>{s.name}</b>"
         f"<span>{escape(s.summary.replace('`', ''))}</span></a>"
     )

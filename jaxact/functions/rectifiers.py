@@ -19,6 +19,7 @@ from .._trace_names import jitted
     source="Nair & Hinton, ICML 2010; Glorot, Bordes & Bengio, AISTATS 2011",
     kinks=lambda: {0.0: 0.0},
     range=lambda: (0.0, math.inf),
+    users=("ResNet", "T5"),
     elsewhere={"torch:relu": {}, "keras:relu": {}, "onnx:Relu": {}, "hf:relu": {}},
 )
 def relu(x: ArrayLike) -> Array:
