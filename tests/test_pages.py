@@ -74,12 +74,17 @@ def test_the_programs_of_a_page_run_as_written(page, package):
         run(page)
 
 
+def without_comments(program: str) -> str:
+    """A program by itself: comments are in the language of the page."""
+    return re.sub(r" *# .*$", "", program.strip(), flags=re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", CHINESE, ids=lambda page: page.stem)
 def test_a_chinese_page_has_the_programs_of_its_english_one(page):
     original = DOCS / "tutorial" / page.name
     languages = ("python", "pycon", "bash")
     for ours, theirs in zip(blocks(page, *languages), blocks(original, *languages), strict=True):
-        assert ours[1].strip() == theirs[1].strip()
+        assert without_comments(ours[1]) == without_comments(theirs[1])
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: f"{page.parent.name}/{page.stem}")
