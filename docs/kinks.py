@@ -24,10 +24,10 @@ INTRODUCTION = """\
 
 Written by `python docs/kinks.py`, measured in float32: do not edit.
 
-Where a function has no derivative, a library chooses one. jaxact promises jax.nn's choice for every
-function that jax.nn has; the tests hold it to the promise in every dtype and mode. What differs is
-set **bold**; a blank is a function that the library does not have with these parameters. Where the
-slope is continuous it is the curvature that jumps.
+Where a function has no derivative, a library must choose a slope. jaxact promises the slope of
+jax.nn for every function that jax.nn has, and the tests check it in every dtype and mode. Slopes
+that differ are **bold**. A blank means that the library does not have the function with these
+parameters. Where the slope is continuous, the curvature jumps.
 """
 
 

@@ -34,8 +34,8 @@ and -1, but for epsilon: there its gradient vanishes, and neither library has a 
 CANCELLING = """
 ## Beside a root
 
-Where the logarithm cancels with the entries, so that the result would be 0 but for what they are
-rounded by, no last place can be asked for: errors in eps of the format, for rows of a few sizes.
+Where the logarithm and the entries cancel, the exact result is 0 or consists of rounding errors
+alone, and ULP say nothing. There errors are given in eps of the format, for rows of three sizes.
 
 """
 

@@ -46,13 +46,14 @@ def readme(text: str) -> str:
 
 NAMES_HEAD = """# Names
 
-What `jaxact.get` finds. Written by `python docs/tables.py`: do not edit.
+The names that `jaxact.get` finds. `python docs/tables.py` writes this page: do not edit it.
 
-A name without a prefix is ours; every function of the catalogue has its own. Names of others have
-their prefix, and mean what they mean there: jax.nn, torch.nn.functional, keras.activations, the
-operators of ONNX, the keys of ACT2FN in Hugging Face's transformers. Case and underscores are of no
-account. A name of others may do without its prefix where we have no such name, and all mean the
-same by it. Names of jax.nn that are ours too are left out.
+A name without a prefix is ours, and every function of the catalogue has one. A prefix stands for
+another library, and the name then means what it means there: in jax.nn, torch.nn.functional,
+keras.activations, the operators of ONNX, and the keys of ACT2FN in Hugging Face's transformers.
+Case and underscores do not matter. You may leave out the prefix if we have no function of that
+name and all libraries mean the same by it. The table leaves out names of jax.nn that are also
+ours.
 
 | name | is |
 |---|---|

@@ -14,9 +14,10 @@ from zoo.training import HEALTHY, diagnosis, states
 
 HEAD = """# The zoo
 
-Small models written from published descriptions, with planted diseases: what an expert would say,
-and what `jaxact.diagnostics` says. `python docs/zoo.py` writes this page, and
-`pytest tests/test_zoo.py` holds reports to it. A healthy model must get no advice.
+Small models, written from published descriptions, some of them with a planted fault. The table
+compares what an expert would expect with what `jaxact.diagnostics` reports. A healthy model must
+get no advice. `python docs/zoo.py` writes this page, and `pytest tests/test_zoo.py` checks the
+reports against it.
 
 | model | state | expected | gradients are | first advice |
 |---|---|---|---|---|

@@ -144,7 +144,7 @@ ISRU = Kernel(
     ulps=(3.0, 4.5, 7.5),
 )
 def isrlu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
-    """Inverse square root linear unit: like `elu`, without an exponential, and twice smooth.
+    """Inverse square root linear unit: like `elu` without an exponential; curvature continuous.
 
         isrlu(x) = x if x >= 0, else x / sqrt(1 + alpha * x^2)
         isrlu'(x) = 1 if x >= 0, else (1 + alpha * x^2)^(-3/2)

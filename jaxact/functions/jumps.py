@@ -23,7 +23,7 @@ from .._derivatives import FromMask, FromOutput, Kernel
     pseudo=("threshold",),
 )
 def jump_relu(x: ArrayLike, threshold: ArrayLike, bandwidth: float = 1e-3) -> Array:
-    """Jump ReLU: passes what is above a threshold that learns, silences the rest.
+    """Jump ReLU: passes inputs above a learned threshold, and gives 0 for all others.
 
         jump_relu(x) = x if x > threshold, else 0        jump_relu'(x) = 1 if x > threshold, else 0
         d jump_relu(x) / d threshold, in place of a slope that it has not:
@@ -72,7 +72,7 @@ def jump_relu(x: ArrayLike, threshold: ArrayLike, bandwidth: float = 1e-3) -> Ar
     pseudo=("threshold",),
 )
 def jump_step(x: ArrayLike, threshold: ArrayLike, bandwidth: float = 1e-3) -> Array:
-    """Step at a threshold that learns: counts what `jump_relu` lets through.
+    """Step at a learned threshold: 1 where `jump_relu` passes its input, 0 elsewhere.
 
         jump_step(x) = 1 if x > threshold, else 0        jump_step'(x) = 0
         d jump_step(x) / d threshold, in place of a slope that it has not:

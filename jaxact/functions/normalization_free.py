@@ -37,7 +37,7 @@ from .tanh_variants import (
 def dyt(
     x: ArrayLike, alpha: ArrayLike = 0.5, scale: ArrayLike = 1.0, bias: ArrayLike = 0.0
 ) -> Array:
-    """Dynamic tanh (DyT): what takes the place of a normalization layer.
+    """Dynamic tanh (DyT): replaces a normalization layer.
 
         dyt(x) = scale * tanh(alpha * x) + bias
 
@@ -166,7 +166,7 @@ def derf(
     scale: ArrayLike = 1.0,
     bias: ArrayLike = 0.0,
 ) -> Array:
-    """Dynamic erf (Derf): what takes the place of a normalization layer.
+    """Dynamic erf (Derf): replaces a normalization layer.
 
         derf(x) = scale * erf(alpha * x + shift) + bias
 

@@ -217,7 +217,7 @@ SINE = Kernel(
     ulps=(3.0, 6.5, 3.5),
 )
 def snake(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
-    """Snake: a line with waves on it, for what is periodic.
+    """Snake: a line with waves on it, for periodic signals.
 
         snake(x) = x + sin(alpha * x)^2 / alpha        snake'(x) = 1 + sin(2 * alpha * x)
 

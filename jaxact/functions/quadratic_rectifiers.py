@@ -22,7 +22,7 @@ from .._derivatives import FromOutput, Kernel
     elsewhere={"hf:relu2": {}},
 )
 def squared_relu(x: ArrayLike) -> Array:
-    """Squared rectified linear unit: the square of what is positive, silence for the rest.
+    """Squared rectified linear unit: the square of positive inputs, 0 for all others.
 
         squared_relu(x) = max(0, x)^2        squared_relu'(x) = 2 max(0, x)
 

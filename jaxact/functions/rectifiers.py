@@ -23,7 +23,7 @@ from .._trace_names import jitted
     elsewhere={"torch:relu": {}, "keras:relu": {}, "onnx:Relu": {}, "hf:relu": {}},
 )
 def relu(x: ArrayLike) -> Array:
-    """Rectified linear unit: passes what is positive, silences the rest.
+    """Rectified linear unit: passes positive inputs, and gives 0 for all others.
 
         relu(x) = max(0, x)        relu'(x) = 1 if x > 0, else 0
 
@@ -219,7 +219,7 @@ CLIPPED_RELU = Kernel(
     elsewhere={"torch:threshold": {}, "keras:threshold": {}},
 )
 def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
-    """Threshold: passes what is above it, and puts a value in place of the rest.
+    """Threshold: passes inputs above it, and gives a fixed value for all others.
 
         threshold(x) = x if x > threshold, else value
         threshold'(x) = 1 if x > threshold, else 0
@@ -284,7 +284,7 @@ THRESHOLD = Kernel(
     elsewhere={"onnx:ThresholdedRelu": {}},
 )
 def thresholded_relu(x: ArrayLike, theta: ArrayLike = 1.0) -> Array:
-    """Thresholded rectified linear unit: passes what is above a threshold, silences the rest.
+    """Thresholded rectified linear unit: passes inputs above a threshold, 0 for all others.
 
         thresholded_relu(x) = x if x > theta, else 0
         thresholded_relu'(x) = 1 if x > theta, else 0

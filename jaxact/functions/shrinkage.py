@@ -25,7 +25,7 @@ from .._derivatives import FromMask, FromOutput, Kernel
     },
 )
 def hard_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
-    """Hard shrinkage: passes what is larger than a threshold, silences the rest.
+    """Hard shrinkage: passes inputs of a magnitude above a threshold, 0 for all others.
 
         hard_shrink(x) = x if abs(x) > lambd, else 0
         hard_shrink'(x) = 1 if abs(x) > lambd, else 0

@@ -23,7 +23,7 @@ from .._derivatives import FromOutput, Kernel
     ulps=(3.5, 4.0, 7.0),
 )
 def soft_cap(x: ArrayLike, cap: ArrayLike = 30.0) -> Array:
-    """Soft cap: the identity beside zero, kept smoothly below a cap.
+    """Soft cap: the identity near zero, kept smoothly below a cap.
 
         soft_cap(x) = cap * tanh(x / cap)        soft_cap'(x) = 1 / cosh(x / cap)^2
 

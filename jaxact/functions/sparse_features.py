@@ -31,7 +31,7 @@ def _gaussian_top_k_formula(math, xs, sparsity=0.95):
     range=lambda sparsity=0.95: (0.0, float("inf")),
 )
 def gaussian_top_k(x: ArrayLike, sparsity: float, axis: int = -1) -> Array:
-    """Gaussian top-k: what exceeds the quantile that normal features with their moments have.
+    """Gaussian top-k: by how much entries exceed a quantile of the normal law fitted to them.
 
         gaussian_top_k(x) = max(x - (mean(x) + std(x) Phi^-1(sparsity)), 0)
 
