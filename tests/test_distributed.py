@@ -139,6 +139,7 @@ def trained(folder: Path) -> list[dict[str, np.ndarray]]:
     return [dict(np.load(output)) for output in outputs]
 
 
+@pytest.mark.thorough
 @pytest.mark.xdist_group("distributed")
 def test_two_processes_train_the_same_weights_as_one(tmp_path):
     """Fails if a process trains on its own part only, or sees another order of networks."""

@@ -280,7 +280,7 @@ def test_gradients_reach_every_parameter_and_are_right(name, options):
 # What Flax does to them
 
 
-@over_modules
+@over_kinds
 @over_rooms
 def test_parameters_may_be_mapped_over(room, name):
     """An ensemble is its members; fails if a parameter of a mapped axis lines up wrongly."""

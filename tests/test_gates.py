@@ -162,6 +162,7 @@ def held(first, second, axis, size):
 LAYOUTS = {"halves": 12, "interleaved": 1, 1: 1, 2: 2, 3: 3, 12: 12}
 
 
+@pytest.mark.machinery
 @over(typical_cases("gate"))
 def test_one_array_may_hold_the_two_in_any_layout(case):
     """Slopes too, along any axis; the order of the two is that of halves."""

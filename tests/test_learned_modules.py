@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import typical_cases
+from cases import coverage_set, typical_cases
 from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from test_every_module import (
@@ -282,7 +282,13 @@ def names_of(*kinds):
     return [n for n in wanted if sum(p.default is p.empty for p in needed(n)) == 1]
 
 
-@pytest.mark.parametrize("name", names_of("elementwise"))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in coverage_set() else pytest.mark.thorough)
+        for name in names_of("elementwise")
+    ],
+)
 def test_a_gate_of_any_activation_is_its_product_with_the_value(name):
     """By function, by name and with parameters given; it keeps gate and value, and nothing else."""
     function = getattr(jaxact, name)

@@ -57,6 +57,7 @@ def test_programs_are_of_ordinary_operations(case):
     assert not unknown(found)
 
 
+@pytest.mark.machinery
 @over(typical_cases())
 def test_values_are_the_same_and_gradients_finite(case):
     x = inputs(case)

@@ -130,7 +130,7 @@ over_producers = pytest.mark.parametrize("producer", PRODUCERS)
 
 @over_producers
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-@pytest.mark.parametrize("n", [3, 16])
+@pytest.mark.parametrize("n", [3, pytest.param(16, marks=pytest.mark.thorough)])
 def test_rows_are_right_after_any_producer(name, n, producer):
     check_rows(name, n, producer, np.float32)
 

@@ -18,6 +18,20 @@ from cases import DTYPES, POINTWISE, SIXTEEN_BITS, cases, forward_slope, over, p
 ORDERS = 4  # value, slope, curvature and the derivative of that
 
 
+# All inputs of sixteen bits are judged in test_accuracy too.
+over_formats = pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(
+            dtype,
+            id=jnp.dtype(dtype).name,
+            marks=pytest.mark.machinery if dtype in SIXTEEN_BITS else [],
+        )
+        for dtype in DTYPES
+    ],
+)
+
+
 def inputs(case, dtype):
     """All numbers of a 16-bit format, a fair sample of a larger one, and what is special."""
     if dtype in SIXTEEN_BITS:
@@ -159,13 +173,13 @@ LAWS = (
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
+@over_formats
 @over(cases(*POINTWISE))
 def test_at_special_values(case, dtype, law):
     law(case, dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: jnp.dtype(d).name)
+@over_formats
 @over(cases("gate", "axis"))
 def test_values_of_many_arguments_stay_within_the_declared_range(case, dtype):
     with precision(dtype):
