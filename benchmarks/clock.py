@@ -6,7 +6,6 @@ least disturbed one, and it can be trusted once others come close to it: the K-b
 of the machine meets all of them alike.
 """
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -109,7 +108,10 @@ def race(contenders: Mapping[str, Callable[[], Any]], precision: Precision) -> d
 def _calls_per_sample(call: Callable[[], Any], precision: Precision) -> int:
     """Warms a call up, and finds how many fill a sample."""
     _sample(call, 1)
-    return max(1, math.ceil(precision.sample_seconds / _sample(call, 1)))
+    calls = 1
+    while calls * _sample(call, calls) < precision.sample_seconds:
+        calls *= 2
+    return calls
 
 
 def _sample(call: Callable[[], Any], calls: int) -> float:

@@ -165,7 +165,10 @@ LAYOUTS = {"halves": 12, "interleaved": 1, 1: 1, 2: 2, 3: 3, 12: 12}
 @pytest.mark.machinery
 @over(typical_cases("gate"))
 def test_one_array_may_hold_the_two_in_any_layout(case):
-    """Slopes too, along any axis; the order of the two is that of halves."""
+    """Slopes too, along any axis; the order of the two is that of halves.
+
+    XLA computes one array in other vectors than two, so that both are only within their bounds.
+    """
     random = np.random.default_rng(0)
     for shape, axis in (((5, 12), -1), ((2, 12, 3), 1)):
         two = [jnp.asarray(random.normal(size=shape).astype(np.float32)) for _ in range(2)]
@@ -175,8 +178,9 @@ def test_one_array_may_hold_the_two_in_any_layout(case):
             one = held(*two, axis, size)
             options = {**case.parameters, "axis": axis, "layout": layout}
             got, pull_back = jax.vjp(functools.partial(case.entry.function, **options), one)
-            assert identical(got, expected)
-            assert identical(*pull_back(jnp.cos(got)), held(*slopes, axis, size))
+            np.testing.assert_array_max_ulp(got, expected, 8)
+            (slope,) = pull_back(jnp.cos(expected))
+            np.testing.assert_array_max_ulp(slope, held(*slopes, axis, size), 14)
 
 
 @over(typical_cases("gate"))
